@@ -1,0 +1,30 @@
+/**
+ * Names in the database and the one place that quotes them.
+ * PostgreSQL docs, 4.1.1 Identifiers and Key Words.
+ */
+
+/** A name with its schema. An empty schema leaves the look-up to search_path. */
+export interface QualifiedIdentifier {
+  readonly schema: string;
+  readonly name: string;
+}
+
+/** Makes a qualified identifier. */
+export const qualified = (schema: string, name: string): QualifiedIdentifier => ({ schema, name });
+
+/** A key for maps: NUL cannot occur in a PostgreSQL name, so the pair is unambiguous. */
+export const identifierKey = (id: QualifiedIdentifier): string => `${id.schema}\0${id.name}`;
+
+/**
+ * Quotes an identifier: double quotes around, those inside doubled, cut at the first NUL as PostgREST does
+ * (the protocol's strings end there).
+ */
+export function quoteIdent(name: string): string {
+  const end = name.indexOf('\0');
+  const text = end < 0 ? name : name.slice(0, end);
+  return `"${text.includes('"') ? text.replaceAll('"', '""') : text}"`;
+}
+
+/** Quotes `schema.name`, or the name alone where the schema is empty. */
+export const quoteQualified = (id: QualifiedIdentifier): string =>
+  id.schema === '' ? quoteIdent(id.name) : `${quoteIdent(id.schema)}.${quoteIdent(id.name)}`;
