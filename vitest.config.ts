@@ -1,0 +1,28 @@
+import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'node',
+          include: ['{pooler,shared,worker,test,examples}/**/*.test.ts'],
+          exclude: ['**/*.workerd.test.ts', '**/node_modules/**'],
+          globalSetup: 'test/global-setup.ts',
+        },
+      },
+      {
+        extends: true,
+        plugins: [cloudflareTest({ miniflare: { compatibilityDate: '2026-07-30' } })],
+        test: {
+          name: 'workerd',
+          include: ['{shared,worker,test}/**/*.workerd.test.ts'],
+        },
+      },
+    ],
+  },
+});
