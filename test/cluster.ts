@@ -180,15 +180,18 @@ async function noServerOn(dataDir: string): Promise<void> {
 }
 
 async function isPostgres(pid: number): Promise<boolean> {
+  if (!isAlive(pid)) return false;
+  const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => undefined);
+  return name === undefined || name.trim() === 'postgres'; // without /proc PostgreSQL itself judges
+}
+
+/** Is there a process with that id, be it another user's? */
+export function isAlive(pid: number): boolean {
   if (!(pid > 0)) return false;
-  if (existsSync('/proc/self/comm')) {
-    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
-    return name.trim() === 'postgres';
-  }
   try {
     return process.kill(pid, 0);
-  } catch {
-    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { startCluster, throwAwaySettings } from './cluster.ts';
+import { isAlive, startCluster, throwAwaySettings } from './cluster.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -11,6 +11,8 @@ declare module 'vitest' {
   }
 }
 
+const prefix = 'edgerest-test-';
+
 /** One PostgreSQL for the whole run, or the one that EDGEREST_TEST_DB_URI (a superuser's) names. */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const given = process.env.EDGEREST_TEST_DB_URI;
@@ -18,7 +20,8 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     project.provide('superuserUri', given);
     return undefined;
   }
-  const dataDir = await mkdtemp(join(tmpdir(), 'edgerest-test-'));
+  await sweep();
+  const dataDir = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
   const remove = () => rm(dataDir, { recursive: true, force: true });
   try {
     const cluster = await startCluster({ dataDir, settings: throwAwaySettings });
@@ -27,5 +30,13 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   } catch (error) {
     await remove();
     throw error;
+  }
+}
+
+/** A run that is interrupted cannot remove its data: the next one does. */
+async function sweep(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(prefix) || isAlive(Number.parseInt(name.slice(prefix.length), 10))) continue;
+    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined); // another user's
   }
 }
