@@ -1,0 +1,176 @@
+import { base64url, exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { describe, expect, test } from 'vitest';
+import type { WorkerSettings } from '../../shared/snapshot/types.ts';
+import { ApiError } from '../error.ts';
+import { Authenticator } from './authenticator.ts';
+import type { KeySet } from './keys.ts';
+
+const secret = new TextEncoder().encode('reallyreallyreallyreallyverysafe');
+const keys: KeySet = { keys: [{ kty: 'oct', alg: 'HS256', use: 'sig', k: base64url.encode(secret) }] };
+
+const settings: WorkerSettings = {
+  dbSchemas: ['api'],
+  dbAnonRole: 'anon',
+  dbMaxRows: null,
+  dbPlanEnabled: false,
+  dbAggregatesEnabled: false,
+  dbTxAllowOverride: false,
+  dbRootSpec: null,
+  openapiMode: 'follow-privileges',
+  clientErrorVerbosity: 'verbose',
+  serverTimingEnabled: false,
+  serverTraceHeader: null,
+  serverCorsAllowedOrigins: null,
+  urlUseLegacyTargetNames: true,
+  jwtAud: null,
+  jwtRoleClaimKey: '$.role',
+  jwtCacheMaxEntries: 1000,
+};
+
+/** Signs a payload's text as it is, whatever digits it has. */
+async function sign(payload: string, header: Record<string, string> = { alg: 'HS256' }, key = secret): Promise<string> {
+  const input = `${base64url.encode(JSON.stringify(header))}.${base64url.encode(payload)}`;
+  const hmac = await crypto.subtle.importKey('raw', key.slice(), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+  const mac = await crypto.subtle.sign('HMAC', hmac, new TextEncoder().encode(input));
+  return `${input}.${base64url.encode(new Uint8Array(mac))}`;
+}
+
+const now = () => Math.floor(Date.now() / 1000);
+const authenticator = (more: Partial<WorkerSettings> = {}, set: KeySet | null = keys) =>
+  new Authenticator(set, { ...settings, ...more });
+
+async function refusal(token: string | null, auth = authenticator()): Promise<ApiError> {
+  try {
+    await auth.authenticate(token);
+  } catch (error) {
+    if (error instanceof ApiError) return error;
+    throw error;
+  }
+  throw new Error('the token was accepted');
+}
+
+describe('a valid token', () => {
+  test('gives its role, and its claims sorted with the token’s own digits', async () => {
+    const token = await sign('{"sub":12345678901234567890123,"role":"alice","x":[1.50,1e2,{"b":null,"a":"é"}]}');
+    expect(await authenticator().authenticate(token)).toEqual({
+      role: 'alice',
+      claims: '{"role":"alice","sub":12345678901234567890123,"x":[1.5,100,{"a":"é","b":null}]}',
+      authenticated: true,
+    });
+  });
+
+  test('without a role claim is anonymous, and its claims say so', async () => {
+    expect(await authenticator().authenticate(await sign('{"id":1}'))).toEqual({
+      role: 'anon',
+      claims: '{"id":1,"role":"anon"}',
+      authenticated: false,
+    });
+  });
+
+  test('is answered at once the second time, and still expires', async () => {
+    const auth = authenticator();
+    const token = await sign(`{"role":"alice","exp":${now() - 29}}`);
+    await auth.authenticate(token);
+    expect(auth.authenticate(token)).not.toBeInstanceOf(Promise);
+    const real = Date.now;
+    Date.now = () => real() + 60_000;
+    try {
+      expect((await refusal(token, auth)).message).toBe('JWT expired');
+    } finally {
+      Date.now = real;
+    }
+  });
+
+  test('finds the role by a path', async () => {
+    const token = await sign('{"https://example.com/roles":["writer","admin_x"],"app":{"role":"alice"}}');
+    const role = async (jwtRoleClaimKey: string) => (await authenticator({ jwtRoleClaimKey }).authenticate(token)).role;
+    expect(await role('$.app.role')).toBe('alice');
+    expect(await role('.app.role')).toBe('alice');
+    expect(await role("$['https://example.com/roles'][0]")).toBe('writer');
+    expect(await role('."https://example.com/roles"[?(@ ^== "admin")]')).toBe('admin_x');
+    expect(await role('.nothing.here')).toBe('anon');
+  });
+
+  test.each(['RS256', 'PS384', 'ES256', 'ES512', 'EdDSA'])(
+    'signed with %s verifies against its public key',
+    async (alg) => {
+      const pair = await generateKeyPair(alg);
+      const jwk = { ...(await exportJWK(pair.publicKey)), kid: 'one' };
+      const other = { ...(await exportJWK((await generateKeyPair(alg)).publicKey)), kid: 'two' };
+      const token = await new SignJWT({ role: 'alice' }).setProtectedHeader({ alg, kid: 'one' }).sign(pair.privateKey);
+      expect((await authenticator({}, { keys: [other, jwk] }).authenticate(token)).role).toBe('alice');
+      expect((await refusal(token, authenticator({}, { keys: [other] }))).details).toBe(
+        'No suitable key was found to decode the JWT',
+      );
+    },
+  );
+});
+
+describe('refused', () => {
+  test.each([
+    ['', 'Empty JWT is sent in Authorization header'],
+    ['a.b', 'Expected 3 parts in JWT; got 2'],
+    ['quifquirndsjagnrgniur.fonvoienqhhdj.iuqvnvhojah', 'JWT cryptographic operation failed'],
+  ])('the malformed token %j', async (token, message) => {
+    const error = await refusal(token);
+    expect(error).toMatchObject({ status: 401, code: 'PGRST301', message });
+    expect(error.headers).toEqual([
+      ['WWW-Authenticate', `Bearer error="invalid_token", error_description="${message}"`],
+    ]);
+  });
+
+  test('a forged signature, another key, another algorithm', async () => {
+    const token = await sign('{"role":"alice"}');
+    const forged = `${token.slice(0, -5)}AAAAA`;
+    const none = 'None of the keys was able to decode the JWT';
+    expect(await refusal(forged)).toMatchObject({ code: 'PGRST301', details: none });
+    const swapped = `${token.split('.')[0]}.${base64url.encode('{"role":"postgres"}')}.${token.split('.')[2]}`;
+    expect(await refusal(swapped)).toMatchObject({ code: 'PGRST301', details: none });
+    const stranger = await sign('{"role":"alice"}', { alg: 'HS256' }, new TextEncoder().encode('x'.repeat(32)));
+    expect(await refusal(stranger)).toMatchObject({ code: 'PGRST301', details: none });
+    expect(await refusal(await sign('{}', { alg: 'HS512' }))).toMatchObject({
+      details: 'No suitable key was found to decode the JWT',
+    });
+    expect(await refusal(await sign('{}', { alg: 'HS256', kid: 'unknown' }))).toMatchObject({
+      details: 'No suitable key was found to decode the JWT',
+    });
+  });
+
+  test('alg none, whatever the signature', async () => {
+    expect(await refusal('eyJ0eXAiOiJKV1QiLCJhbGciOiJub25lIn0.e30.yOBhlOIqn56T')).toMatchObject({
+      status: 401,
+      code: 'PGRST301',
+      details: "JWT is unsecured but expected 'alg' was not 'none'",
+    });
+  });
+
+  test('an RSA public key’s bytes used as an HMAC secret', async () => {
+    const { publicKey } = await generateKeyPair('RS256', { extractable: true });
+    const jwk = await exportJWK(publicKey);
+    const token = await sign('{"role":"alice"}', { alg: 'HS256' }, new Uint8Array(base64url.decode(jwk.n ?? '')));
+    expect(await refusal(token, authenticator({}, { keys: [jwk] }))).toMatchObject({ code: 'PGRST301' });
+  });
+
+  test.each([
+    [`{"exp":${now() - 60}}`, 'JWT expired'],
+    [`{"nbf":${now() + 90}}`, 'JWT not yet valid'],
+    [`{"iat":${now() + 90}}`, 'JWT issued at future'],
+    ['{"exp":"soon"}', "The JWT 'exp' claim must be a number"],
+    ['{"aud":{}}', "The JWT 'aud' claim must be a string or an array of strings"],
+    ['{"aud":"others"}', 'JWT not in audience'],
+    ['[1]', 'Parsing claims failed'],
+    ['not json', 'Parsing claims failed'],
+  ])('the claims %s', async (payload, message) => {
+    const error = await refusal(await sign(payload), authenticator({ jwtAud: 'us' }));
+    expect(error).toMatchObject({ status: 401, code: 'PGRST303', message });
+  });
+
+  test('any token without a key to verify it', async () => {
+    expect(await refusal(await sign('{}'), authenticator({}, null))).toMatchObject({ status: 500, code: 'PGRST300' });
+  });
+
+  test('no token and no anonymous role', async () => {
+    expect(await refusal(null, authenticator({ dbAnonRole: null }))).toMatchObject({ status: 401, code: 'PGRST302' });
+    expect(await refusal(await sign('{}'), authenticator({ dbAnonRole: null }))).toMatchObject({ code: 'PGRST302' });
+  });
+});

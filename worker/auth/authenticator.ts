@@ -1,0 +1,104 @@
+/**
+ * From the bearer token to the role and the claims. Verified tokens are kept (bounded, least recently used out first):
+ * verifying costs more than all other steps of a small request. The times are checked on each use.
+ */
+import type { WorkerSettings } from '../../shared/snapshot/types.ts';
+import { checkClaims, checkTimes, type TimeClaims } from './claims.ts';
+import { badClaim, secretMissing, tokenRequired } from './errors.ts';
+import { canonicalJson, parseLossless } from './json.ts';
+import type { KeySet } from './keys.ts';
+import { parseRolePath, type RolePath, roleAt } from './role-path.ts';
+import { type ImportedKeys, verifyToken } from './token.ts';
+
+export interface Identity {
+  readonly role: string;
+  /** `request.jwt.claims`: JSON text, with the role. */
+  readonly claims: string;
+  /** False for the anonymous role, whichever way it was come by (PostgREST's rule for 401 or 403). */
+  readonly authenticated: boolean;
+}
+
+interface Verified {
+  readonly identity: Identity;
+  readonly times: TimeClaims;
+}
+
+const DEFAULT_ROLE_PATH: RolePath = [{ kind: 'name', name: 'role' }];
+const nowInSeconds = (): number => Math.floor(Date.now() / 1000);
+
+export class Authenticator {
+  readonly #keys: KeySet | null;
+  readonly #settings: WorkerSettings;
+  readonly #rolePath: RolePath;
+  readonly #anonymous: Identity | null;
+  readonly #imported: ImportedKeys = new Map();
+  readonly #cache = new Map<string, Verified>();
+
+  /** One for each pair of keys and settings: when either changes, a new one starts with an empty cache. */
+  constructor(keys: KeySet | null, settings: WorkerSettings) {
+    this.#keys = keys;
+    this.#settings = settings;
+    this.#rolePath = parseRolePath(settings.jwtRoleClaimKey) ?? DEFAULT_ROLE_PATH;
+    const anon = settings.dbAnonRole;
+    this.#anonymous =
+      anon === null ? null : { role: anon, claims: canonicalJson({ role: anon }), authenticated: false };
+  }
+
+  /**
+   * The identity of a bearer token, or the anonymous one for null. At once where the token is known, so that the usual
+   * request waits for nothing. Throws ApiError PGRST300 to PGRST303.
+   */
+  authenticate(token: string | null): Identity | Promise<Identity> {
+    if (token === null) {
+      if (this.#anonymous === null) throw tokenRequired();
+      return this.#anonymous;
+    }
+    const known = this.#cache.get(token);
+    if (!known) return this.#verify(token);
+    checkTimes(known.times, nowInSeconds());
+    // Moved to the end: Map keeps the order of insertion, the first is the least recently used.
+    this.#cache.delete(token);
+    this.#cache.set(token, known);
+    return known.identity;
+  }
+
+  async #verify(token: string): Promise<Identity> {
+    if (this.#keys === null) throw secretMissing();
+    const text = await verifyToken(token, this.#keys, this.#imported);
+    const verified = this.#read(text);
+    this.#keep(token, verified);
+    return verified.identity;
+  }
+
+  #read(text: string): Verified {
+    let claims: unknown;
+    let lossless: unknown;
+    try {
+      claims = JSON.parse(text);
+      lossless = parseLossless(text);
+    } catch {
+      throw badClaim('Parsing claims failed');
+    }
+    if (!isObject(claims) || !isObject(lossless)) throw badClaim('Parsing claims failed');
+    const times = checkClaims(claims, this.#settings, nowInSeconds());
+    const role = roleAt(this.#rolePath, claims) ?? this.#settings.dbAnonRole;
+    if (role === null) throw tokenRequired();
+    const identity = {
+      role,
+      claims: canonicalJson({ ...lossless, role }),
+      authenticated: role !== this.#settings.dbAnonRole,
+    };
+    return { identity, times };
+  }
+
+  #keep(token: string, verified: Verified): void {
+    const limit = this.#settings.jwtCacheMaxEntries;
+    if (limit <= 0) return;
+    const oldest = this.#cache.size >= limit ? this.#cache.keys().next() : null;
+    if (oldest && !oldest.done) this.#cache.delete(oldest.value);
+    this.#cache.set(token, verified);
+  }
+}
+
+const isObject = (v: unknown): v is Readonly<Record<string, unknown>> =>
+  v !== null && typeof v === 'object' && !Array.isArray(v);

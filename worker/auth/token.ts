@@ -1,0 +1,77 @@
+/** Verifies a token's signature: RFC 7515 compact form, by jose, with PostgREST's errors. */
+import { type CryptoKey, compactVerify } from 'jose';
+import { undecodable } from './errors.ts';
+import { candidates, importKey, isSignatureAlgorithm, type KeySet } from './keys.ts';
+
+/** Keys made usable before, by algorithm and place in the set; finished values, shared by requests. */
+export type ImportedKeys = Map<string, CryptoKey | Uint8Array | null>;
+
+interface Header {
+  readonly alg: string;
+  readonly kid: string | undefined;
+}
+
+const BASE64URL = /^[A-Za-z0-9_-]*$/;
+const cryptoFailed = () => undecodable('JWT cryptographic operation failed');
+
+function decodeText(part: string): string | null {
+  try {
+    const binary = atob(part.replaceAll('-', '+').replaceAll('_', '/'));
+    return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(binary, (c) => c.charCodeAt(0)));
+  } catch {
+    return null;
+  }
+}
+
+function readHeader(part: string): Header {
+  const text = decodeText(part);
+  let header: unknown = null;
+  try {
+    header = text === null ? null : JSON.parse(text);
+  } catch {
+    throw cryptoFailed();
+  }
+  if (header === null || typeof header !== 'object' || !('alg' in header) || typeof header.alg !== 'string') {
+    throw cryptoFailed();
+  }
+  if (header.alg === 'none') {
+    throw undecodable('Wrong or unsupported encoding algorithm', "JWT is unsecured but expected 'alg' was not 'none'");
+  }
+  const kid = 'kid' in header ? header.kid : undefined;
+  // A token with `enc` is encrypted (JWE), one with `crit` has extensions that we would have to understand.
+  if ('enc' in header || 'crit' in header || !isSignatureAlgorithm(header.alg)) throw cryptoFailed();
+  if (kid !== undefined && typeof kid !== 'string') throw cryptoFailed();
+  return { alg: header.alg, kid };
+}
+
+/** The payload's text of a token that one of the keys has signed; throws PGRST301 otherwise. */
+export async function verifyToken(token: string, set: KeySet, imported: ImportedKeys): Promise<string> {
+  if (token === '') throw undecodable('Empty JWT is sent in Authorization header');
+  const parts = token.split('.');
+  const [head, , ...rest] = parts;
+  if (parts.length !== 3 || head === undefined) {
+    throw undecodable(`Expected 3 parts in JWT; got ${parts.length}`);
+  }
+  if (!parts.every((p) => BASE64URL.test(p) && p.length % 4 !== 1) || rest.length !== 1) throw cryptoFailed();
+  const { alg, kid } = readHeader(head);
+  const keys = candidates(set, alg, kid);
+  if (keys.length === 0) {
+    throw undecodable('No suitable key or wrong key type', 'No suitable key was found to decode the JWT');
+  }
+  for (const key of keys) {
+    const name = `${alg}:${set.keys.indexOf(key)}`;
+    let usable = imported.get(name);
+    if (usable === undefined) {
+      usable = await importKey(key, alg);
+      imported.set(name, usable);
+    }
+    if (usable === null) continue;
+    try {
+      const { payload } = await compactVerify(token, usable, { algorithms: [alg] });
+      return new TextDecoder().decode(payload);
+    } catch {
+      // Another key may fit; that none did is reported below.
+    }
+  }
+  throw undecodable('No suitable key or wrong key type', 'None of the keys was able to decode the JWT');
+}
