@@ -76,7 +76,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const password = (await readFile(join(dataDir, passwordFile), 'utf8')).trim();
   const port = options.port ?? (await freePort());
   await refuseUsedPort(port);
-  const server = run(place, 'postgres', serverArguments(dataDir, port, options.settings ?? {}));
+  const program = join(place.binDir, 'postgres');
+  const server = run(place, '/bin/sh', [
+    '-c',
+    lifeline,
+    'sh',
+    program,
+    ...serverArguments(dataDir, port, options.settings ?? {}),
+  ]);
   const exited = once(server, 'exit').then(() => {
     server.stdin.destroy();
   });
@@ -109,12 +116,11 @@ function serverArguments(dataDir: string, port: number, settings: Readonly<Recor
   ];
 }
 
-/** The programs get their language from us: `ready` and the error texts below read what they say. */
-function run(place: Place, program: 'initdb' | 'postgres', args: readonly string[]): Server {
-  return spawn('/bin/sh', ['-c', lifeline, 'sh', join(place.binDir, program), ...args], {
+function run(place: Place, command: string, args: readonly string[]): Server {
+  return spawn(command, args, {
     cwd: '/',
     detached: true, // Ctrl-C in a terminal is ours to handle, in order
-    env: { ...process.env, LC_ALL: 'C' },
+    env: { ...process.env, LC_ALL: 'C' }, // `ready` and `failure` read what the programs say
     stdio: ['pipe', 'ignore', 'pipe'],
     ...place.account,
   });
@@ -135,11 +141,16 @@ async function createData(place: Place, durable: boolean): Promise<void> {
     await writePrivate(file, password, place.account);
     const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
     const login = ['--username=postgres', '--auth=scram-sha-256', `--pwfile=${file}`];
-    const initdb = run(place, 'initdb', ['-D', fresh, ...locale, ...login, ...(durable ? [] : ['--no-sync'])]);
+    const initdb = run(place, join(place.binDir, 'initdb'), [
+      '-D',
+      fresh,
+      ...locale,
+      ...login,
+      ...(durable ? [] : ['--no-sync']),
+    ]);
     const said = collect(initdb);
-    const [code] = await once(initdb, 'close');
-    initdb.stdin.destroy();
-    if (code !== 0) throw failure('initdb', said());
+    const ended = await once(initdb, 'close').catch((error: Error) => [error.message]);
+    if (ended[0] !== 0) throw failure('initdb', said() || String(ended[0]));
     await writePrivate(join(fresh, passwordFile), password, place.account);
     await rename(fresh, place.dataDir);
   } finally {
@@ -240,7 +251,9 @@ async function ready(server: Server, exited: Promise<void>, port: number): Promi
 
 function failure(program: string, said: string): ClusterError {
   const line = said.split('\n').findLast((each) => /error|fatal|not found|denied/i.test(each)) ?? said.trim();
-  const broken = /error while loading shared libraries|not found|permission denied|exec format/i.test(said);
+  const broken = /error while loading shared libraries|not found|permission denied|exec format|EACCES|ENOENT/i.test(
+    said,
+  );
   const advice = broken ? ': the installation is broken, run `npm ci` again' : '';
   return new ClusterError(broken ? 'binaries' : 'start', `${program} ended: ${line.trim()}${advice}`);
 }
