@@ -1,7 +1,7 @@
 /** Which programs, which user and which folder a PostgreSQL server of ours gets. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 
@@ -45,8 +45,7 @@ export async function placeFor(wanted: string): Promise<Place> {
   const major = version.split('.')[0] ?? '';
   if (process.getuid?.() !== 0) return { dataDir: home, binDir: join(native, 'bin'), major };
   const account = await unprivileged();
-  const hash = createHash('sha256').update(home).digest('hex').slice(0, 16);
-  const dataDir = (await reaches(account, dirname(home))) ? home : join(rootsFolder, hash);
+  const dataDir = (await reaches(account, dirname(home))) ? home : join(rootsFolder, `data-${digest(home)}`);
   const root = (await reaches(account, native)) ? native : await copyOf(native, version);
   return { dataDir, binDir: join(root, 'bin'), major, account };
 }
@@ -87,11 +86,16 @@ async function reaches(account: Account, path: string): Promise<boolean> {
 }
 
 async function copyOf(native: string, version: string): Promise<string> {
-  const copy = join(rootsFolder, `postgresql-${version}`);
+  const content = (await readdir(native, { recursive: true })).sort().join('\n');
+  const copy = join(rootsFolder, `postgresql-${version}-${digest(content)}`); // a mended installation is copied anew
   if (existsSync(copy)) return copy;
   const half = `${copy}.${process.pid}`;
   await mkdir(rootsFolder, { recursive: true });
   await cp(native, half, { recursive: true, verbatimSymlinks: true });
   await rename(half, copy).catch(() => rm(half, { recursive: true, force: true })); // another start was quicker
   return copy;
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
