@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly hba?: readonly string[];
   /** Files to put into the data directory, readable by the server alone: a TLS certificate and its key, say. */
   readonly files?: Readonly<Record<string, string>>;
+  /** PostgreSQL's builtin locale that new databases get; C.UTF-8 when absent. Both sort by code point. */
+  readonly locale?: 'C' | 'C.UTF-8';
   /** Throw away the data that an earlier run left. */
   readonly fresh?: boolean;
 }
@@ -66,8 +68,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { dataDir } = place;
   await noServerOn(dataDir);
   if (options.fresh) await rm(dataDir, { recursive: true, force: true });
-  const durable = options.settings?.fsync !== 'off';
-  if (!existsSync(join(dataDir, 'PG_VERSION'))) await createData(place, durable);
+  if (!existsSync(join(dataDir, 'PG_VERSION'))) await createData(place, options);
   else await checkVersion(place);
   const hba = [...(options.hba ?? []), 'host all all 127.0.0.1/32 scram-sha-256'].map((line) => `${line}\n`).join('');
   for (const [name, content] of Object.entries({ ...options.files, 'pg_hba.conf': hba })) {
@@ -127,7 +128,7 @@ function run(place: Place, command: string, args: readonly string[]): Server {
 }
 
 /** Made aside and renamed, so that data found is data complete. */
-async function createData(place: Place, durable: boolean): Promise<void> {
+async function createData(place: Place, { settings, locale = 'C.UTF-8' }: ClusterOptions): Promise<void> {
   const fresh = `${place.dataDir}.new`;
   await rm(fresh, { recursive: true, force: true });
   await mkdir(dirname(fresh), { recursive: true });
@@ -139,15 +140,10 @@ async function createData(place: Place, durable: boolean): Promise<void> {
     if (place.account) await chown(secrets, place.account.uid, place.account.gid);
     const file = join(secrets, passwordFile);
     await writePrivate(file, password, place.account);
-    const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+    const text = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', `--builtin-locale=${locale}`];
     const login = ['--username=postgres', '--auth=scram-sha-256', `--pwfile=${file}`];
-    const initdb = run(place, join(place.binDir, 'initdb'), [
-      '-D',
-      fresh,
-      ...locale,
-      ...login,
-      ...(durable ? [] : ['--no-sync']),
-    ]);
+    const sync = settings?.fsync === 'off' ? ['--no-sync'] : [];
+    const initdb = run(place, join(place.binDir, 'initdb'), ['-D', fresh, ...text, ...login, ...sync]);
     const said = collect(initdb);
     const ended = await once(initdb, 'close').catch((error: Error) => [error.message]);
     if (ended[0] !== 0) throw failure('initdb', said() || String(ended[0]));
