@@ -30,7 +30,7 @@ async function main(mode: string | undefined, folder: string | undefined, option
   const corpus = resolve(folder);
   const dataDir = await mkdtemp(join(tmpdir(), 'edgerest-conformance-'));
   try {
-    // The loader asks for LC_CTYPE C, and the expectations were taken with it.
+    // The loader asks for LC_CTYPE C; with a builtin locale only the cluster can give it.
     const cluster = await startCluster({ dataDir, settings: throwAwaySettings, locale: 'C' });
     try {
       await succeed(join(corpus, 'load-fixtures.sh'), [cluster.superuserUri()]);
