@@ -34,11 +34,11 @@ export class Schema {
     return this.#tables.get(identifierKey(id));
   }
 
-  /** The relationships of a source whose target is in `schema` (computed ones of any target included). */
+  /** The relationships of a source whose target is in `schema`; for computed ones, whose function is. */
   relationships(source: QualifiedIdentifier, schema: string): readonly Relationship[] {
     this.#relationships ??= group(
       this.snapshot.relationships,
-      (r) => `${identifierKey(r.table)}\0${r.foreignTable.schema}`,
+      (r) => `${identifierKey(r.table)}\0${(r.kind === 'computed' ? r.function : r.foreignTable).schema}`,
     );
     return this.#relationships.get(`${identifierKey(source)}\0${schema}`) ?? [];
   }
