@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { parameters, variableOf } from './parameters.ts';
+
+const rows = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
+  .split('\n')
+  .filter((line) => line.startsWith('| `'))
+  .map((line) => line.split('|').map((cell) => cell.trim()));
+
+const all = Object.values(parameters);
+const isHidden = (name: string): boolean => name.startsWith('internal-');
+const rowOf = (name: string): readonly string[] | undefined => rows.find((cells) => cells[1] === `\`${name}\``);
+
+test.each(all.filter((p) => !p.name.startsWith('edgerest-') && !isHidden(p.name)))('$name is documented', (p) => {
+  const row = rowOf(p.name);
+  expect(row?.[3]).toBe(p.appliesTo);
+  expect(row?.[4]).toBe(p.reloadable ? 'yes' : 'no');
+  expect(row?.[5]?.startsWith('later')).toBe(!p.inEffect);
+  for (const alias of p.aliases) expect(row?.[5]).toContain(`\`${alias}\``);
+});
+
+test.each(all.filter((p) => p.name.startsWith('edgerest-')))('$name is documented', (p) => {
+  expect(rowOf(variableOf(p.name))?.[3]).toBe(p.appliesTo);
+});
+
+test.each(all.filter((p) => !isHidden(p.name)))('the documented default of $name is the real one', (p) => {
+  const cell = rowOf(p.name.startsWith('edgerest-') ? variableOf(p.name) : p.name)?.[2]?.replaceAll('`', '');
+  if (p.name === 'admin-server-host') expect(cell).toBe('server-host');
+  else if (p.name.endsWith('-mode') && typeof p.default === 'number') expect(cell).toBe(p.default.toString(8));
+  else expect(cell).toBe(p.default === null ? '' : String(p.default));
+});
+
+test('names are unique', () => {
+  const names = all.flatMap((p) => [p.name, ...p.aliases]);
+  expect(new Set(names).size).toBe(names.length);
+});
