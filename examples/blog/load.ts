@@ -20,6 +20,17 @@ export async function blogScript(): Promise<string> {
   return texts.join('\n');
 }
 
+/** Creates the database unless it is there. */
+export async function createBlogDatabase(superuserUri: string, name: string): Promise<void> {
+  const sql = postgres(superuserUri, { max: 1, onnotice: () => undefined, connect_timeout: 10 });
+  try {
+    const found = await sql`select from pg_database where datname = ${name}`;
+    if (found.length === 0) await sql`create database ${sql(name)} template template0`;
+  } finally {
+    await sql.end();
+  }
+}
+
 /**
  * Loads the blog into a superuser's database unless it is there, all or nothing, and gives the login role `password`.
  * Throws the database's error.

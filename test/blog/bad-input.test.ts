@@ -1,0 +1,73 @@
+/** What cannot be answered is refused with PostgREST's status, code and shape, and the program goes on. */
+import { afterEach, expect, test } from 'vitest';
+import { type Ask, inEachMode } from './server.ts';
+
+const json = (body: string): Ask => ({ body });
+const header = (name: string, value: string): Ask => ({ headers: { [name]: value } });
+
+const refused: [what: string, method: string, target: string, ask: Ask, status: number, code: string][] = [
+  ['malformed JSON', 'POST', '/user', json('{"name":'), 400, 'PGRST102'],
+  ['JSON after JSON', 'POST', '/user', json('{"name":"a"} {"name":"b"}'), 400, 'PGRST102'],
+  ['malformed JSON for a function', 'POST', '/rpc/add_them', json('{"a":1,'), 400, 'PGRST102'],
+  ['rows with different keys', 'POST', '/user', json('[{"name":"a"},{"age":1}]'), 400, 'PGRST102'],
+  ['an unknown media type', 'POST', '/user', { body: 'x', headers: { 'Content-Type': 'image/png' } }, 400, 'PGRST102'],
+  ['an unknown column in the body', 'POST', '/user', json('{"nme":"a"}'), 400, 'PGRST204'],
+  ['an unknown column in select', 'GET', '/user?select=nme', {}, 400, '42703'],
+  ['an unknown column in a filter', 'GET', '/user?nme=eq.a', {}, 400, '42703'],
+  ['an unknown column in order', 'GET', '/user?order=nme', {}, 400, '42703'],
+  ['an unknown table', 'GET', '/users', {}, 404, 'PGRST205'],
+  ['an unknown function', 'POST', '/rpc/add', json('{}'), 404, 'PGRST202'],
+  ['an unknown argument', 'POST', '/rpc/add_them', json('{"a":1,"c":2}'), 404, 'PGRST202'],
+  ['an unknown relationship', 'GET', '/user?select=*,comment(*)', {}, 400, 'PGRST200'],
+  ['an unknown schema', 'GET', '/user', header('Accept-Profile', 'private'), 406, 'PGRST106'],
+  ['a path too deep', 'GET', '/user/1', {}, 404, 'PGRST125'],
+  ['an unknown operator', 'GET', '/user?age=over.18', {}, 400, 'PGRST100'],
+  ['a filter without an operator', 'GET', '/user?age=18', {}, 400, 'PGRST100'],
+  ['a broken logic tree', 'GET', '/user?or=(age.gt.1', {}, 400, 'PGRST100'],
+  ['a broken select', 'GET', '/user?select=post(', {}, 400, 'PGRST100'],
+  ['a value of the wrong type', 'GET', '/user?age=eq.old', {}, 400, '22P02'],
+  ['a number out of range', 'POST', '/rpc/add_them', json('{"a":2147483647,"b":1}'), 400, '22003'],
+  ['a broken constraint', 'POST', '/user', json('{"name":"a","age":-1}'), 400, '23514'],
+  ['a missing value', 'POST', '/user', json('{"age":1}'), 400, '23502'],
+  ['a Range that ends before it begins', 'GET', '/user', header('Range', '5-2'), 416, 'PGRST103'],
+  ['a negative limit', 'GET', '/user?limit=-1', {}, 416, 'PGRST103'],
+  ['an offset past the end', 'GET', '/user?id=lte.60&offset=1000', header('Prefer', 'count=exact'), 416, 'PGRST103'],
+  ['a media type that is not made', 'GET', '/user', header('Accept', 'image/png'), 406, 'PGRST107'],
+  ['an unknown method', 'PROPFIND', '/user', {}, 405, 'PGRST117'],
+  ['a method that functions have not', 'DELETE', '/rpc/add_them', {}, 405, 'PGRST101'],
+  [
+    'several rows where one is asked for',
+    'GET',
+    '/user',
+    header('Accept', 'application/vnd.pgrst.object+json'),
+    406,
+    'PGRST116',
+  ],
+];
+
+inEachMode(({ ask }) => {
+  afterEach(async () => {
+    expect(await ask('GET', '/user?select=name&id=eq.1')).toMatchObject({ status: 200, json: [{ name: 'Ada' }] });
+  });
+
+  test.each(refused)('%s: %s %s', async (_what, method, target, request, status, code) => {
+    const answer = await ask(method, target, request);
+    expect(answer).toMatchObject({ status, json: { code, message: expect.any(String) } });
+    expect(Object.keys(Object(answer.json)).sort()).toEqual(['code', 'details', 'hint', 'message']);
+    expect(answer.headers.get('Content-Type')).toBe('application/json; charset=utf-8');
+    expect(answer.headers.get('Proxy-Status')).toBe(`PostgREST; error=${code}`);
+    expect(answer.text).not.toMatch(/\bat .+:\d+:\d+|node_modules|\.ts\b|postgres(ql)?:\/\//);
+  });
+
+  test('a write with a bad row writes none', async () => {
+    const name = `none ${crypto.randomUUID()}`;
+    const answer = await ask('POST', '/user', {
+      body: [
+        { name, age: 1 },
+        { name, age: 1000 },
+      ],
+    });
+    expect(answer).toMatchObject({ status: 400, json: { code: '23514' } });
+    expect((await ask('GET', `/user?name=eq.${encodeURIComponent(name)}`)).json).toEqual([]);
+  });
+});
