@@ -1,0 +1,68 @@
+/** Reads the catalog through postgres.js and makes a snapshot of it. */
+import type { Sql, TransactionSql } from 'postgres';
+import type { Config } from '../../shared/config/resolve.ts';
+import { workerSettings } from '../../shared/config/worker-settings.ts';
+import { buildSnapshot } from '../../shared/snapshot/build.ts';
+import { type CatalogQuery, catalogQueries, EMPTY_SEARCH_PATH } from '../../shared/snapshot/queries.ts';
+import type { CatalogRows, ServerRow } from '../../shared/snapshot/rows.ts';
+import type { Snapshot } from '../../shared/snapshot/types.ts';
+
+/** What of the configuration the snapshot depends on. */
+export type SnapshotConfig = Config;
+
+/** The configuration names schemas that the database does not have. */
+export class MissingSchemaError extends Error {
+  override readonly name = 'MissingSchemaError';
+  readonly code = 'missing-schema';
+  readonly schemas: readonly string[];
+
+  constructor(schemas: readonly string[]) {
+    super(`db-schemas names schemas that do not exist: ${schemas.map((s) => JSON.stringify(s)).join(', ')}`);
+    this.schemas = schemas;
+  }
+}
+
+/** The JSON of a query's only cell; an aggregate over nothing is null. */
+async function read<T>(sql: TransactionSql, query: CatalogQuery): Promise<T | null> {
+  const [row] = await sql.unsafe(query.text, [...query.parameters]).values();
+  const text: unknown = row?.[0];
+  return typeof text === 'string' ? JSON.parse(text) : null;
+}
+
+/**
+ * Reads all rows of the catalog in one read-only transaction with one view of the database. The statements go one
+ * after the other: after an error nothing more is sent but the rollback. Throws PostgreSQL's error, or a
+ * MissingSchemaError; a schema of `db-extra-search-path` may be missing, as in any search_path.
+ */
+export async function loadCatalog(sql: Sql, config: SnapshotConfig): Promise<CatalogRows> {
+  const queries = catalogQueries({
+    schemas: config.dbSchemas,
+    extraSearchPath: config.dbExtraSearchPath,
+    hoistedSettings: config.dbHoistedTxSettings,
+  });
+  return await sql.begin('isolation level repeatable read read only', async (transaction) => {
+    await transaction.unsafe(EMPTY_SEARCH_PATH);
+    const server = await read<ServerRow>(transaction, queries.server);
+    const present = server?.[1] ?? [];
+    const missing = config.dbSchemas.filter((schema) => !present.includes(schema));
+    if (server === null || missing.length > 0) throw new MissingSchemaError(missing);
+    const list = async <K extends Exclude<keyof CatalogRows, 'server'>>(name: K): Promise<CatalogRows[K] | []> =>
+      (await read<CatalogRows[K]>(transaction, queries[name])) ?? [];
+    return {
+      server,
+      relations: await list('relations'),
+      constraints: await list('constraints'),
+      views: await list('views'),
+      routines: await list('routines'),
+      computedRelationships: await list('computedRelationships'),
+      representations: await list('representations'),
+      mediaHandlers: await list('mediaHandlers'),
+    };
+  });
+}
+
+/** Reads the catalog and makes the snapshot for a configuration. Errors as loadCatalog's. */
+export async function loadSnapshot(sql: Sql, config: SnapshotConfig): Promise<Snapshot> {
+  const loadedAt = Date.now();
+  return await buildSnapshot(await loadCatalog(sql, config), workerSettings(config), loadedAt);
+}
