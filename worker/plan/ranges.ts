@@ -1,0 +1,15 @@
+/** Ranges of rows and the bound that the configuration puts on them. */
+import type { RowRange } from '../request/types.ts';
+
+export const ALL_ROWS: RowRange = { offset: 0n, limit: null };
+
+const NO_ROWS: RowRange = { offset: 0n, limit: 0n };
+
+/** A range with at most `maxRows` rows (`db-max-rows`; null is no bound). `limit=0` stays as it is. */
+export function boundedRange(range: RowRange, maxRows: bigint | null): RowRange {
+  const { offset, limit } = range;
+  // PostgREST takes any range that ends before the first row for limit=0.
+  if (limit !== null && offset + limit === 0n) return NO_ROWS;
+  if (maxRows === null || (limit !== null && limit <= maxRows)) return range;
+  return { offset, limit: maxRows };
+}
