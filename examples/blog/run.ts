@@ -51,15 +51,15 @@ export async function runBlog(options: RunOptions): Promise<number> {
 }
 
 async function run(options: RunOptions, started: Started, signal: AbortSignal): Promise<End> {
-  const host = process.env.PGRST_SERVER_HOST ?? '127.0.0.1';
-  const port = Number(process.env.PGRST_SERVER_PORT ?? 8787);
+  const host = process.env.PGRST_SERVER_HOST || '127.0.0.1';
+  const port = Number(process.env.PGRST_SERVER_PORT || 8787);
   if (!(Number.isInteger(port) && port > 0 && port < 65536)) throw new Error('PGRST_SERVER_PORT is not a port');
   await refuseUsedPort(host, port);
-  const url = `http://localhost:${port}`;
+  const url = `http://${nameOf(host)}:${port}`;
   const listen = {
     PGRST_SERVER_HOST: host,
     PGRST_SERVER_PORT: String(port),
-    EDGEREST_POOLER_PORT: process.env.EDGEREST_POOLER_PORT ?? String(await freePort()),
+    EDGEREST_POOLER_PORT: process.env.EDGEREST_POOLER_PORT || String(await freePort()),
   };
 
   if (process.env.PGRST_DB_URI) {
@@ -116,8 +116,17 @@ function ended({ edge, cluster }: Started, signal: AbortSignal): Promise<End> {
   });
 }
 
+/** `*`, `*4`, `!4`, `*6` and `!6` are all addresses. */
+const isEverywhere = (host: string): boolean => /^[*!]/.test(host);
+
+/** What stands for the host in a URL on this machine. */
+function nameOf(host: string): string {
+  if (isEverywhere(host) || ['127.0.0.1', '::1', '0.0.0.0', '::'].includes(host)) return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 async function refuseUsedPort(host: string, port: number): Promise<void> {
-  const probe = createServer().listen(port, host.startsWith('!') || host.startsWith('*') ? undefined : host);
+  const probe = createServer().listen(port, isEverywhere(host) ? undefined : host);
   try {
     await once(probe, 'listening');
   } catch (error) {
