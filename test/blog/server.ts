@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe } from 'vitest';
+import type { Blog } from '../../examples/blog/load.ts';
 import { freePort } from '../cluster.ts';
 import { uniqueName } from '../postgres.ts';
 import { type SharedBlog, sharedBlog } from './database.ts';
@@ -106,7 +107,7 @@ function parse(text: string): unknown {
 }
 
 /** PGRST_* variables that put the blog behind a program. */
-export function blogVariables(blog: SharedBlog): Record<string, string> {
+export function blogVariables(blog: Blog): Record<string, string> {
   return {
     PGRST_DB_URI: blog.loginUri,
     PGRST_DB_SCHEMAS: 'api',
