@@ -1,4 +1,4 @@
-import type { DatabaseError } from './errors.ts';
+import type { DatabaseError, ErrorFields } from './errors.ts';
 
 /** A value bound to `$n`: text, bytes in PostgreSQL's text format, the same in pieces (never joined), or NULL. */
 export type ParameterValue = string | Uint8Array | readonly Uint8Array[] | null;
@@ -130,3 +130,15 @@ export type FlightResult =
 
 /** A NOTIFY received by the connection. */
 export type Notification = { readonly processId: number; readonly channel: string; readonly payload: string };
+
+/** What a connection may be told about itself. */
+export type ConnectionOptions = {
+  /** How many named statements are kept prepared; default 256. */
+  readonly statementCapacity?: number;
+  /** Milliseconds that the server has to answer after it was asked to cancel, before the connection is destroyed; default 5000. */
+  readonly cancelTimeout?: number;
+  /** Milliseconds that the server has to close its side of the connection, before the socket is destroyed; default 1000. */
+  readonly closeTimeout?: number;
+  readonly onNotice?: (fields: ErrorFields) => void;
+  readonly onNotification?: (notification: Notification) => void;
+};

@@ -1,0 +1,466 @@
+import { Batch } from './batch.ts';
+import { cancelBackend } from './cancel.ts';
+import type { ConnectionConfig } from './config.ts';
+import { encodeBatch } from './encode.ts';
+import { ConnectionError, type DatabaseError } from './errors.ts';
+import { readError, readErrorFields, readNotification, readParameter } from './fields.ts';
+import { copyRefusal, type FlightCallback, failedOnStaleNames, type Journey, lossOf, resultOf } from './journey.ts';
+import { backend, ProtocolViolation, terminateMessage } from './messages.ts';
+import type { MessageHandler, MessageStream } from './reader.ts';
+import { resetStatements } from './reset.ts';
+import type { RowStream } from './row-stream.ts';
+import type { Session } from './startup.ts';
+import { StatementRegistry } from './statements.ts';
+import { rollbackStatements, wrapped } from './transaction.ts';
+import type { TransportListener } from './transport.ts';
+import type { CancelReason, ConnectionOptions, Flight, FlightResult, FlightStatement } from './types.ts';
+import { Writer } from './writer.ts';
+
+/** `resetting`: the flight has been answered, but the connection is not free yet. `closing`: no more flights; the socket still exists. */
+export type ConnectionState = 'idle' | 'busy' | 'resetting' | 'closing' | 'closed';
+
+/** Who is told when a connection becomes free and when its socket is gone. */
+export interface ConnectionObserver {
+  idle(connection: Connection): void;
+  closed(connection: Connection): void;
+}
+
+/** What a batch that is under way is for. */
+type Purpose = 'flight' | 'rollback' | 'reset';
+
+const idleStatus = 0x49;
+const failedStatus = 0x45;
+const canceled = '57014';
+const nothing = new Uint8Array(0);
+
+/**
+ * A logged-in connection, which carries one flight at a time. It is free for the next one (state `idle`) only when the server has said so
+ * outside of any transaction, the reset is through and no request to cancel can still be under way; in any other case it closes.
+ */
+export class Connection implements MessageHandler, TransportListener {
+  readonly #session: Session;
+  readonly #config: ConnectionConfig;
+  readonly #options: ConnectionOptions;
+  readonly #writer = new Writer();
+  readonly #statements: StatementRegistry;
+  readonly #authorization: string | undefined;
+  #observer: ConnectionObserver | null = null;
+  #state: ConnectionState = 'idle';
+  #journey: Journey | null = null;
+  /** Batches that are sent and not answered with ReadyForQuery, in order. */
+  readonly #pending: { readonly purpose: Purpose; readonly batch: Batch }[] = [];
+  #batchNumber = 0;
+  #stream: RowStream | null = null;
+  #cancelling = false;
+  /** What has to be done before the connection is free: an open transaction to roll back, a reset that was cancelled. */
+  #rollbackDue = false;
+  #resetDue = false;
+  #repetitions = 0;
+  /** The error with which the server ended the connection. */
+  #fatal: DatabaseError | null = null;
+  #parametersChanged = false;
+  #deadlineTimer: NodeJS.Timeout | null = null;
+  #deadlineAt = Number.POSITIVE_INFINITY;
+  #graceTimer: NodeJS.Timeout | null = null;
+  readonly #closeWaiters: (() => void)[] = [];
+  readonly #freeWaiters: ((free: boolean) => void)[] = [];
+
+  /** Takes over a session; see connect(). */
+  constructor(session: Session, config: ConnectionConfig, options: ConnectionOptions = {}) {
+    this.#session = session;
+    this.#config = config;
+    this.#options = options;
+    this.#statements = new StatementRegistry(options.statementCapacity ?? 256);
+    this.#authorization = session.parameters.get('session_authorization');
+    session.reader.handOver(this);
+    session.transport.listen(this);
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** The backend's process id. */
+  get processId(): number {
+    return this.#session.processId;
+  }
+
+  get encrypted(): boolean {
+    return this.#session.transport.encrypted;
+  }
+
+  /** What the server has reported, such as server_version. */
+  get parameters(): ReadonlyMap<string, string> {
+    return this.#session.parameters;
+  }
+
+  /** How many named statements are kept. */
+  get preparedStatements(): number {
+    return this.#statements.size;
+  }
+
+  observe(observer: ConnectionObserver): void {
+    this.#observer = observer;
+    if (this.#state === 'closed') observer.closed(this);
+  }
+
+  /** No statement is to be reused, because what they were planned on has changed. They are closed with the next flight. */
+  forgetStatements(): void {
+    this.#statements.discardAll();
+  }
+
+  /**
+   * Sends a flight and resolves with its result at the first ReadyForQuery. Rejects with a ConnectionError when the connection is lost, and
+   * with a RangeError when the flight cannot be encoded (nothing has been sent then).
+   */
+  flight(flight: Flight): Promise<FlightResult> {
+    return new Promise((resolve, reject) => {
+      this.start(flight, (error, result) => (result === null ? reject(error) : resolve(result)));
+    });
+  }
+
+  /** As flight(), without a promise. The callback may be called before start() returns. */
+  start(flight: Flight, done: FlightCallback): void {
+    if (this.#state !== 'idle') {
+      done(new ConnectionError('closed', `the connection is not free but ${this.#state}`), null);
+      return;
+    }
+    const journey: Journey = {
+      flight,
+      done,
+      batch: new Batch(wrapped(flight)),
+      attempts: 1,
+      handedOver: false,
+      answered: false,
+      cancelled: null,
+      retry: false,
+    };
+    try {
+      this.#encodeFlight(journey);
+    } catch (error) {
+      // Only text that the protocol cannot carry gets here; the registry has been put right by encodeBatch.
+      this.#pending.length = 0;
+      this.#writer.discard();
+      done(
+        error instanceof RangeError ? error : new RangeError('the flight cannot be encoded', { cause: error }),
+        null,
+      );
+      return;
+    }
+    this.#state = 'busy';
+    this.#journey = journey;
+    this.#repetitions = 0;
+    this.#sendFlight(journey);
+    if (flight.deadline !== undefined) this.#armDeadline(flight.deadline);
+    if (flight.signal !== undefined) {
+      flight.signal.addEventListener('abort', this.#onAbort);
+      if (flight.signal.aborted) this.#cancel('signal');
+    }
+  }
+
+  /** Resolves with true when the connection is free, with false when it never will be again. */
+  free(): Promise<boolean> {
+    if (this.#state === 'idle' || this.#ended) return Promise.resolve(this.#state === 'idle');
+    return new Promise((resolve) => this.#freeWaiters.push(resolve));
+  }
+
+  /** Ends the session and resolves when the socket is closed. A flight under way is cancelled; its outcome is unknown. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#state === 'closed') {
+        resolve();
+        return;
+      }
+      this.#closeWaiters.push(resolve);
+      this.#abandon(new ConnectionError('unknown', 'the connection was closed during the flight'));
+    });
+  }
+
+  data(chunk: Buffer, length: number): boolean {
+    try {
+      return this.#session.reader.push(chunk, length);
+    } catch (error) {
+      if (!(error instanceof ProtocolViolation)) throw error;
+      this.#abandon(new ConnectionError('protocol', `the server broke the protocol: ${error.message}`, error));
+      return true;
+    }
+  }
+
+  closed(error: Error | null): void {
+    const journey = this.#journey;
+    this.#state = 'closed';
+    this.#clearTimers();
+    if (journey !== null && !journey.answered) {
+      const loss = lossOf(journey, this.#fatal, this.encrypted, this.#fatal ?? error);
+      this.#settle(journey);
+      if (loss instanceof ConnectionError) journey.done(loss, null);
+      else journey.done(null, loss);
+    }
+    this.#observer?.closed(this);
+    for (const resolve of this.#closeWaiters.splice(0)) resolve();
+    for (const resolve of this.#freeWaiters.splice(0)) resolve(false);
+  }
+
+  message(type: number, bytes: Buffer, start: number, end: number, owned: boolean): void {
+    switch (type) {
+      case backend.readyForQuery:
+        this.#ready(end - start === 1 ? bytes[start] : undefined);
+        return;
+      case backend.errorResponse: {
+        const error = readError(bytes, start, end);
+        if (error.fatal) {
+          this.#fatal = error;
+          // The server closes now; it is waited for, because what it has said before tells what became of the flight.
+          if (this.#pending.length === 0) this.#abandon(null);
+          else this.#grace(this.#options.closeTimeout ?? 1000, () => this.#session.transport.destroy());
+          return;
+        }
+        break;
+      }
+      case backend.parameterStatus: {
+        const [name, value] = readParameter(bytes, start, end);
+        this.#session.parameters.set(name, value);
+        this.#parametersChanged = true;
+        return;
+      }
+      case backend.noticeResponse:
+        this.#options.onNotice?.(readErrorFields(bytes, start, end));
+        return;
+      case backend.notificationResponse:
+        this.#options.onNotification?.(readNotification(bytes, start, end));
+        return;
+    }
+    const first = this.#pending[0];
+    if (first === undefined) throw new ProtocolViolation(`message '${String.fromCharCode(type)}' while idle`);
+    first.batch.message(type, bytes, start, end, owned, this.#statements);
+    if (first.batch.copying !== null) this.#refuseCopy(first.batch.copying);
+  }
+
+  rowStream(): MessageStream | null {
+    const stream = this.#pending[0]?.batch.rowStream() ?? null;
+    if (stream !== null) stream.resume = () => this.#session.transport.resume();
+    this.#stream = stream;
+    return stream;
+  }
+
+  #encodeFlight(journey: Journey): void {
+    this.#add('flight', journey.batch);
+    if (journey.flight.reset) this.#add('reset', new Batch(resetStatements));
+  }
+
+  #add(purpose: Purpose, batch: Batch): void {
+    encodeBatch(this.#writer, batch, this.#statements, ++this.#batchNumber);
+    this.#pending.push({ purpose, batch });
+  }
+
+  #sendFlight(journey: Journey): void {
+    const { socket } = this.#session.transport;
+    journey.handedOver = this.#writer.flush(socket);
+    if (journey.handedOver) return;
+    const { batch } = journey;
+    // An empty write ends after everything before it.
+    socket.write(nothing, (error) => {
+      if (!error && journey.batch === batch) journey.handedOver = true;
+    });
+  }
+
+  #send(purpose: Purpose, statements: readonly FlightStatement[]): void {
+    this.#add(purpose, new Batch(statements));
+    this.#writer.flush(this.#session.transport.socket);
+  }
+
+  /** ReadyForQuery: one batch is through. */
+  #ready(status: number | undefined): void {
+    const through = this.#pending.shift();
+    if (through === undefined) throw new ProtocolViolation('ready without having been asked');
+    const { purpose, batch } = through;
+    batch.finish(this.#statements);
+    this.#stream = null;
+    const journey = this.#journey;
+    if (journey === null) throw new ProtocolViolation('an answer that nobody waits for');
+    switch (purpose) {
+      case 'flight':
+        this.#flightReady(journey, batch, status);
+        if (journey.answered) return;
+        break;
+      case 'rollback':
+        if (status !== idleStatus) this.#repeat(journey, batch, 'rollback');
+        break;
+      case 'reset':
+        // In a failed transaction, or before the flight goes a second time, it had no chance; another one follows.
+        if (this.#rollbackDue) this.#resetDue = true;
+        else if (journey.retry) {
+          if (batch.error !== null) this.#statements.discardAll();
+        } else if (batch.error !== null || status !== idleStatus) this.#repeat(journey, batch, 'reset');
+        break;
+    }
+    this.#continue();
+  }
+
+  #flightReady(journey: Journey, batch: Batch, status: number | undefined): void {
+    if (status !== idleStatus) {
+      if (status !== failedStatus || batch.error === null)
+        throw new ProtocolViolation('the flight left a transaction open');
+      this.#rollbackDue = true;
+    }
+    if (journey.attempts === 1 && failedOnStaleNames(batch) && !batch.streamed && journey.cancelled === null) {
+      journey.retry = true;
+      if (batch.error?.code === '26000') this.#statements.discardAll();
+      else for (const name of batch.named) if (name !== null) this.#statements.discard(name);
+      return;
+    }
+    const result = resultOf(journey, batch.error);
+    this.#settle(journey);
+    this.#state = 'resetting';
+    this.#continue();
+    journey.done(null, result);
+  }
+
+  /** A request to cancel can hit the batches after the flight: those are repeated, a few times. */
+  #repeat(journey: Journey, batch: Batch, purpose: 'rollback' | 'reset'): void {
+    if (journey.cancelled !== null && batch.error?.code === canceled && this.#repetitions++ < 3) {
+      if (purpose === 'rollback') this.#rollbackDue = true;
+      else this.#resetDue = true;
+    } else this.#abandon(null);
+  }
+
+  /** Does what is still to be done, when nothing is under way. */
+  #continue(): void {
+    const journey = this.#journey;
+    if (journey === null || this.#pending.length > 0 || this.#cancelling || this.#ended) return;
+    if (this.#rollbackDue) {
+      this.#rollbackDue = false;
+      this.#send('rollback', rollbackStatements);
+    } else if (journey.retry) {
+      journey.retry = false;
+      journey.attempts = 2;
+      this.#resetDue = false;
+      journey.batch = new Batch(journey.batch.statements);
+      this.#encodeFlight(journey);
+      this.#sendFlight(journey);
+    } else if (this.#resetDue) {
+      this.#resetDue = false;
+      this.#send('reset', resetStatements);
+    } else this.#release();
+  }
+
+  /** The server is ready, nothing is left behind and nobody can disturb the next flight: the connection is free. */
+  #release(): void {
+    this.#journey = null;
+    if (this.#parametersChanged && !this.#parametersIntact()) {
+      this.#abandon(null);
+      return;
+    }
+    this.#state = 'idle';
+    if (this.#freeWaiters.length > 0) for (const resolve of this.#freeWaiters.splice(0)) resolve(true);
+    this.#observer?.idle(this);
+  }
+
+  /** A function can change what the bytes mean and who we are, and outlive the reset's knowledge of it. */
+  #parametersIntact(): boolean {
+    this.#parametersChanged = false;
+    const { parameters } = this.#session;
+    return (
+      parameters.get('client_encoding') === 'UTF8' && parameters.get('session_authorization') === this.#authorization
+    );
+  }
+
+  readonly #onAbort = (): void => this.#cancel('signal');
+
+  /** One timer for all flights: mostly it finds, much later, that the flight it was set for is long gone. */
+  #armDeadline(deadline: number): void {
+    if (this.#deadlineAt <= deadline) return;
+    if (this.#deadlineTimer !== null) clearTimeout(this.#deadlineTimer);
+    this.#deadlineAt = deadline;
+    this.#deadlineTimer = setTimeout(this.#onDeadline, Math.min(Math.max(deadline - Date.now(), 0), 2 ** 31 - 1));
+  }
+
+  readonly #onDeadline = (): void => {
+    this.#deadlineTimer = null;
+    this.#deadlineAt = Number.POSITIVE_INFINITY;
+    const journey = this.#journey;
+    if (journey === null || journey.answered || journey.flight.deadline === undefined) return;
+    if (journey.flight.deadline <= Date.now()) this.#cancel('deadline');
+    else this.#armDeadline(journey.flight.deadline);
+  };
+
+  /**
+   * Asks the server to stop. The connection is free only when the flight is answered and the server has closed the socket of the request:
+   * before that the request may hit whatever runs then.
+   */
+  #cancel(reason: CancelReason): void {
+    const journey = this.#journey;
+    if (journey === null || journey.answered || journey.cancelled !== null || this.#ended) return;
+    journey.cancelled = reason;
+    // A server that waits for us to read does not notice the request.
+    this.#stream?.discard();
+    this.#cancelling = true;
+    const timeout = this.#options.cancelTimeout ?? 5000;
+    const lost = () => this.#abandon(new ConnectionError('unknown', 'the flight could not be cancelled in time'));
+    this.#grace(timeout, lost);
+    this.#sendCancel(timeout).then(() => {
+      this.#cancelling = false;
+      this.#continue();
+    }, lost);
+  }
+
+  #sendCancel(timeout: number): Promise<void> {
+    const { endpoint, processId, cancelKey } = this.#session;
+    return cancelBackend(endpoint, this.#config.tls, this.encrypted, processId, cancelKey, timeout);
+  }
+
+  /** COPY is no part of a flight. The connection is given up, because the server would take our next messages for data. */
+  #refuseCopy(direction: 'in' | 'out'): void {
+    const journey = this.#journey;
+    if (direction === 'in' && journey !== null && !journey.answered) {
+      this.#settle(journey);
+      journey.done(null, resultOf(journey, copyRefusal()));
+    }
+    this.#abandon(new ConnectionError('unknown', 'COPY TO STDOUT is not supported in a flight'));
+  }
+
+  /** The flight is about to be told its result. */
+  #settle(journey: Journey): void {
+    journey.answered = true;
+    journey.flight.signal?.removeEventListener('abort', this.#onAbort);
+  }
+
+  get #ended(): boolean {
+    return this.#state === 'closing' || this.#state === 'closed';
+  }
+
+  /**
+   * Gives the connection up. A flight without an answer gets the error. The socket stays until the server has closed its side, or for
+   * closeTimeout, so that the server's end of it is not left to run on.
+   */
+  #abandon(error: ConnectionError | null): void {
+    if (this.#ended) return;
+    const { transport, reader } = this.#session;
+    const journey = this.#journey;
+    const running = this.#pending.length > 0 && !this.#cancelling;
+    this.#state = 'closing';
+    reader.stop();
+    this.#clearTimers();
+    const timeout = this.#options.closeTimeout ?? 1000;
+    this.#grace(timeout, () => transport.destroy());
+    if (running && this.#fatal === null) this.#sendCancel(timeout).catch(() => undefined);
+    transport.socket.write(terminateMessage);
+    transport.end();
+    transport.resume();
+    if (journey === null || journey.answered) return;
+    this.#settle(journey);
+    journey.done(error ?? new ConnectionError('unknown', 'the connection was given up during the flight'), null);
+  }
+
+  #grace(timeout: number, then: () => void): void {
+    if (this.#graceTimer !== null) clearTimeout(this.#graceTimer);
+    this.#graceTimer = setTimeout(then, timeout);
+  }
+
+  #clearTimers(): void {
+    if (this.#deadlineTimer !== null) clearTimeout(this.#deadlineTimer);
+    if (this.#graceTimer !== null) clearTimeout(this.#graceTimer);
+    this.#deadlineTimer = null;
+    this.#graceTimer = null;
+  }
+}

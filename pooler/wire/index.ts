@@ -1,0 +1,23 @@
+/** A PostgreSQL connection that carries one flight (statements under one Sync) at a time. */
+export type { ConnectionConfig, Endpoint, SslMode, TargetSession, TlsConfig } from './config.ts';
+export { connect } from './connect.ts';
+export { Connection, type ConnectionObserver, type ConnectionState } from './connection.ts';
+export { ConnectionError, type ConnectionErrorKind, DatabaseError, type ErrorFields } from './errors.ts';
+export type { FlightCallback } from './journey.ts';
+export { Secret } from './secret.ts';
+export type {
+  CancelReason,
+  CancelSignal,
+  ConnectionOptions,
+  Field,
+  Flight,
+  FlightResult,
+  FlightStatement,
+  Notification,
+  ParameterValue,
+  Row,
+  RowSink,
+  StatementResult,
+  TransactionWrapper,
+} from './types.ts';
+export { ConnectionStringError, parseConnectionString } from './uri.ts';

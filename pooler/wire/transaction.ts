@@ -1,0 +1,31 @@
+import type { Flight, FlightStatement, TransactionWrapper } from './types.ts';
+
+function utility(text: string): FlightStatement {
+  return { text, parameters: [], prepare: 'named', result: 'none' };
+}
+
+const commit: readonly FlightStatement[] = [utility('commit')];
+const checkAndRollback: readonly FlightStatement[] = [utility('set constraints all immediate'), utility('rollback')];
+const begins = new Map<string, FlightStatement>();
+
+/** What ends a transaction that an error has left open. */
+export const rollbackStatements: readonly FlightStatement[] = [utility('rollback')];
+
+/** The statements as they are sent: with a transaction around them where the flight has one. */
+export function wrapped(flight: Flight): readonly FlightStatement[] {
+  const wrapper = flight.transaction;
+  if (wrapper === undefined) return flight.statements;
+  return [begin(wrapper), ...flight.statements, ...(wrapper.end === 'commit' ? commit : checkAndRollback)];
+}
+
+function begin(wrapper: TransactionWrapper): FlightStatement {
+  const deferrable = wrapper.deferrable === true ? ' deferrable' : '';
+  const access = wrapper.readOnly ? 'read only' : 'read write';
+  const text = `begin isolation level ${wrapper.isolation} ${access}${deferrable}`;
+  let statement = begins.get(text);
+  if (statement === undefined) {
+    statement = utility(text);
+    begins.set(text, statement);
+  }
+  return statement;
+}
