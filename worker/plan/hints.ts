@@ -1,4 +1,5 @@
 /** Suggestions for names that were not found. Names of relations and functions need a close match: they could leak. */
+import { compareText } from '../../shared/snapshot/order.ts';
 import type { Schema } from '../../shared/snapshot/schema.ts';
 import type { Routine } from '../../shared/snapshot/types.ts';
 import { qualified } from '../../shared/sql/identifiers.ts';
@@ -26,7 +27,7 @@ function namesOf(schema: Schema, kind: NameKind, schemaName: string): readonly s
       for (const r of relationships) if (r.foreignTable.schema === schemaName) names.add(r.table.name);
       break;
   }
-  return [...names].sort();
+  return [...names].sort(compareText);
 }
 
 function nameSet(schema: Schema, kind: NameKind, schemaName: string): FuzzySet | null {
@@ -71,7 +72,7 @@ export function missingRelationshipHint(
   return match === undefined ? null : `Perhaps you meant '${match.value}' instead of '${target}'.`;
 }
 
-const parameterList = (names: readonly string[]): string => `(${[...names].sort().join(', ')})`;
+const parameterList = (names: readonly string[]): string => `(${[...names].sort(compareText).join(', ')})`;
 
 /** For PGRST202: another function, or the overload of this one whose parameters are closest. */
 export function missingRoutineHint(

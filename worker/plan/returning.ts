@@ -1,7 +1,8 @@
 /** The columns that a write or a call must return so that the read of its result can be made. */
+import { compareText } from '../../shared/snapshot/order.ts';
 import type { PlanLogic, ReadPlan } from './types.ts';
 
-const sorted = (names: Iterable<string>): readonly string[] => [...new Set(names)].sort();
+const sorted = (names: Iterable<string>): readonly string[] => [...new Set(names)].sort(compareText);
 
 /** The columns of the parent that an embed is joined by; null when they cannot be known. */
 function joinColumns({ relation: { toParent } }: ReadPlan): readonly string[] | null {

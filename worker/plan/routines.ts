@@ -1,4 +1,5 @@
 /** Finds the function that a call means, among all of its name, by the names of the arguments. */
+import { compareText } from '../../shared/snapshot/order.ts';
 import type { Schema } from '../../shared/snapshot/schema.ts';
 import type { Routine } from '../../shared/snapshot/types.ts';
 import type { QualifiedIdentifier } from '../../shared/sql/identifiers.ts';
@@ -58,7 +59,7 @@ export function findRoutine(
   const found = byArguments.length > 0 ? byArguments : overloads.filter((routine) => takesBody(routine, body));
   const [first] = found;
   if (first === undefined) {
-    const sorted = [...names].sort();
+    const sorted = [...names].sort(compareText);
     const suggestion = missingRoutineHint(schema, id.schema, id.name, sorted, overloads);
     throw noRoutine(`${id.schema}.${id.name}`, sorted, body, suggestion);
   }
