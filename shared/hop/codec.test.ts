@@ -37,6 +37,7 @@ const request: TransactionRequest = {
     { text: 'select $1', parameters: ['x', null, { payload: 'text' }], result: { kind: 'row', body: 2 } },
     { text: 'select 1', parameters: [{ payload: 'binary' }], result: { kind: 'none' } },
     { text: 'explain select 1', parameters: [], result: { kind: 'lines' } },
+    { text: 'select 2', parameters: [], result: { kind: 'row', body: 0, stream: true } },
   ],
   end: null,
   deadline: 5000,

@@ -90,7 +90,9 @@ function parameter(value: unknown, at: string): Parameter {
 function shape(value: unknown, at: string): ResultShape {
   const fields = object(value, at);
   const kind = oneOf(fields.kind, `${at}.kind`, ['none', 'row', 'lines']);
-  return kind === 'row' ? { kind, body: countOrNull(fields.body, `${at}.body`) } : { kind };
+  if (kind !== 'row') return { kind };
+  const row = { kind, body: countOrNull(fields.body, `${at}.body`) };
+  return fields.stream === true ? { ...row, stream: true } : row;
 }
 
 function statement(value: unknown, at: string): Statement {

@@ -19,7 +19,12 @@ export type Parameter = string | null | { readonly payload: 'text' | 'binary' };
  */
 export type ResultShape =
   | { readonly kind: 'none' }
-  | { readonly kind: 'row'; readonly body: number | null }
+  | {
+      readonly kind: 'row';
+      readonly body: number | null;
+      /** The body is the last column of a single row and no later statement can fail: a large one may be handed on while it arrives. */
+      readonly stream?: true;
+    }
   | { readonly kind: 'lines' };
 
 export interface Statement {

@@ -1,0 +1,121 @@
+/** From what the database answered, or how the connection failed, to the hop's answer. */
+import { refuse } from '../../shared/hop/codec.ts';
+import type {
+  ResultBody,
+  StatementResult,
+  TransactionFailure,
+  TransactionOutcome,
+  TransactionRequest,
+} from '../../shared/hop/types.ts';
+import type { ConnectionError, DatabaseError } from '../wire/errors.ts';
+import type { FlightResult, Row, StatementResult as WireResult } from '../wire/types.ts';
+import type { FlightPlan } from './flight.ts';
+
+const NEWLINE = Buffer.from('\n');
+
+/** The row's columns as text, but for the body's. */
+export function textsOf(row: Row, body: number | null): readonly (string | null)[] {
+  const columns: (string | null)[] = [];
+  for (let i = 0; i < row.length; i++) columns.push(i === body ? null : row.text(i));
+  return columns;
+}
+
+/** PostgreSQL's EXPLAIN in text comes as a row for each line. */
+function linesOf(rows: readonly Row[]): Buffer {
+  return Buffer.concat(rows.flatMap((row) => [row.bytes(0) ?? Buffer.alloc(0), NEWLINE]));
+}
+
+/** The outcome of a flight that completed. */
+function completed(
+  request: TransactionRequest,
+  plan: FlightPlan,
+  results: readonly WireResult[],
+  snapshot: string,
+): TransactionOutcome {
+  const statements: StatementResult[] = [];
+  let body: ResultBody | null = null;
+  let length = 0;
+  for (let i = 0; i < request.statements.length; i++) {
+    const shape = request.statements[i]?.result;
+    const result = results[plan.preface + i];
+    if (shape === undefined || result === undefined) continue;
+    let columns: readonly (string | null)[] = [];
+    let bytes: Buffer | null = null;
+    if (shape.kind === 'row' && result.row !== null) {
+      columns = textsOf(result.row, shape.body);
+      if (shape.body !== null) bytes = result.row.bytes(shape.body);
+    } else if (shape.kind === 'lines') bytes = linesOf(result.rows);
+    statements.push({ rows: result.count ?? 0, columns });
+    if (bytes !== null && body === null) {
+      body = bytes;
+      length = bytes.length;
+    }
+  }
+  return { ok: true, snapshot, statements, body, length };
+}
+
+/** The outcome of a flight that failed in the database. */
+function failed(plan: FlightPlan, result: Extract<FlightResult, { outcome: 'failed' }>): TransactionFailure {
+  if (result.cancelled !== null) {
+    const why = result.cancelled === 'deadline' ? 'The deadline passed.' : 'The caller went away.';
+    return { kind: 'cancelled', message: why };
+  }
+  if (result.statement === plan.roleGuard && result.error.code === '22012') {
+    return refuse(403, 'role', 'Superusers and roles with BYPASSRLS are not for requests.');
+  }
+  return databaseFailure(result.error, statementIndex(result.statement, plan));
+}
+
+/** The index in the request's own list: -1 before it, null when the end of the transaction failed. */
+function statementIndex(index: number, plan: FlightPlan): number | null {
+  if (index >= plan.statements.length) return null;
+  return index < plan.preface ? -1 : index - plan.preface;
+}
+
+/** A server's error as a failure. */
+function databaseFailure(error: DatabaseError, statement: number | null): TransactionFailure {
+  const { code, message, detail, hint } = error.fields;
+  return { kind: 'database', code, message, detail: detail ?? null, hint: hint ?? null, statement };
+}
+
+/** What a flight came to. */
+export function outcomeOf(
+  request: TransactionRequest,
+  plan: FlightPlan,
+  result: FlightResult,
+  snapshot: string,
+): TransactionOutcome {
+  switch (result.outcome) {
+    case 'completed':
+      return completed(request, plan, result.results, snapshot);
+    case 'failed':
+      return { ok: false, snapshot, failure: failed(plan, result) };
+    default:
+      return result satisfies never;
+  }
+}
+
+/** A failed connection as a failure. A transaction that only reads has no outcome that could be unknown. */
+export function connectionFailure(error: ConnectionError, request: TransactionRequest): TransactionFailure {
+  switch (error.kind) {
+    case 'refused':
+    case 'timeout':
+    case 'tls':
+    case 'authentication':
+    case 'rejected':
+      return { kind: 'unavailable', reason: 'connect', message: 'Database connection error', detail: error.message };
+    case 'unsent':
+    case 'closed':
+      return { kind: 'unavailable', reason: 'lost', message: 'Database client error', detail: error.message };
+    case 'unknown':
+    case 'protocol':
+      return request.access === 'read only'
+        ? { kind: 'unavailable', reason: 'lost', message: 'Database client error', detail: error.message }
+        : {
+            kind: 'unknown outcome',
+            message: 'The connection was lost after the transaction had been sent: it may have been committed.',
+          };
+    default:
+      return error.kind satisfies never;
+  }
+}
