@@ -1,0 +1,13 @@
+/**
+ * How long to wait before the next attempt to connect, in milliseconds: doubling from 50 up to 800, less up to a quarter, so that several
+ * poolers do not come back in step. The limit keeps the recovery within a second.
+ */
+export function backoff(failures: number, random: () => number = Math.random): number {
+  const full = Math.min(50 * 2 ** Math.max(0, failures - 1), 800);
+  return Math.round(full * (1 - random() / 4));
+}
+
+/** A lifetime less up to a tenth, so that connections opened together do not end together. */
+export function jitteredLifetime(lifetime: number, random: () => number = Math.random): number {
+  return lifetime * (1 - random() / 10);
+}

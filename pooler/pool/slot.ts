@@ -1,0 +1,49 @@
+import type { Connection, ConnectionObserver } from '../wire/index.ts';
+
+/** One connection of a pool, from login until its socket is closed. */
+export class Slot implements ConnectionObserver {
+  readonly connection: Connection;
+  /** When it is to be replaced, in milliseconds since the epoch. */
+  readonly expires: number;
+  /** What it served last. */
+  scope = '';
+  /** Which state of the schema its statements were planned on. */
+  generation: number;
+  idleSince = 0;
+  lent = false;
+  readonly #freed: (slot: Slot) => void;
+  readonly #gone: (slot: Slot) => void;
+
+  constructor(
+    connection: Connection,
+    expires: number,
+    generation: number,
+    freed: (slot: Slot) => void,
+    gone: (slot: Slot) => void,
+  ) {
+    this.connection = connection;
+    this.expires = expires;
+    this.generation = generation;
+    this.#freed = freed;
+    this.#gone = gone;
+  }
+
+  idle(): void {
+    if (!this.lent) this.#freed(this);
+  }
+
+  closed(): void {
+    this.#gone(this);
+  }
+
+  /** False from the moment on when it is closing, for whatever reason. */
+  get alive(): boolean {
+    const { state } = this.connection;
+    return state !== 'closing' && state !== 'closed';
+  }
+
+  /** Ends the connection, without waiting for it. */
+  retire(): void {
+    void this.connection.close();
+  }
+}

@@ -1,0 +1,45 @@
+import type { CancelSignal } from '../wire/index.ts';
+import type { PoolError } from './errors.ts';
+import type { Queued } from './queue.ts';
+import type { Slot } from './slot.ts';
+import type { Admission } from './types.ts';
+
+/** What becomes of a request that asked for a connection. Exactly one of the two is called. */
+export interface Request {
+  grant(slot: Slot, waiter: Waiter): void;
+  refuse(error: Error): void;
+}
+
+/** A request in the queue. */
+export class Waiter implements Queued {
+  readonly key: string;
+  readonly scope: string;
+  readonly request: Request;
+  readonly deadline: number;
+  readonly signal: CancelSignal | null;
+  /** When it came, by performance.now(). */
+  readonly since: number;
+  /** When it has waited long enough, in milliseconds since the epoch. */
+  expires = Number.POSITIVE_INFINITY;
+  onAbort: (() => void) | null = null;
+
+  constructor(request: Request, admission: Admission, since: number) {
+    this.request = request;
+    this.key = admission.key ?? '';
+    this.scope = admission.scope ?? '';
+    this.deadline = admission.deadline ?? Number.POSITIVE_INFINITY;
+    this.signal = admission.signal ?? null;
+    this.since = since;
+  }
+
+  /** It no longer waits: nobody needs to tell it that its client has gone. */
+  leave(): void {
+    if (this.onAbort !== null) this.signal?.removeEventListener('abort', this.onAbort);
+    this.onAbort = null;
+  }
+
+  refuse(error: PoolError | Error): void {
+    this.leave();
+    this.request.refuse(error);
+  }
+}
