@@ -1,0 +1,60 @@
+/** Web Request and Response around the core, for Workers, Vercel Edge, Deno and Bun. */
+import type { RawRequest } from '../request/types.ts';
+import type { RawResponse } from '../response/types.ts';
+
+const encoder = new TextEncoder();
+const NO_BODY = new Uint8Array(0);
+
+/** A header's value as a byte string: runtimes that decode UTF-8 give characters beyond one byte. */
+function byteString(value: string): string {
+  for (let i = 0; i < value.length; i++) {
+    if (value.charCodeAt(i) > 0xff) return String.fromCharCode(...encoder.encode(value));
+  }
+  return value;
+}
+
+/** The path and query as the runtime kept them: a URL object would parse and write them anew. */
+function targetOf(url: string): string {
+  const path = url.indexOf('/', url.indexOf('://') + 3);
+  if (path < 0) return '/';
+  const fragment = url.indexOf('#', path);
+  return fragment < 0 ? url.slice(path) : url.slice(path, fragment);
+}
+
+/** Reads the whole body. `prefix` is cut from the path where the app is mounted below one. */
+export async function toRawRequest(request: Request, prefix = ''): Promise<RawRequest> {
+  const target = targetOf(request.url);
+  const headers: [string, string][] = [];
+  request.headers.forEach((value, name) => {
+    headers.push([name, byteString(value)]);
+  });
+  return {
+    method: request.method,
+    target: prefix !== '' && target.startsWith(prefix) ? target.slice(prefix.length) || '/' : target,
+    headers,
+    body: request.body === null ? NO_BODY : new Uint8Array(await request.arrayBuffer()),
+  };
+}
+
+/** Statuses of which the Fetch standard allows no body. */
+const BODILESS: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
+
+/** The bytes as a view that Response takes: it refuses shared memory. No copy is made of what is not shared. */
+const plainBytes = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array<ArrayBuffer> =>
+  buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer, byteOffset, byteLength)
+    : new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength));
+
+/** Fetch standard: a Response has a status from 200 to 599; what a function's response.status asks beyond is a 500. */
+export function toResponse(answer: RawResponse): Response {
+  const possible = answer.status >= 200 && answer.status <= 599;
+  const status = possible ? answer.status : 500;
+  const headers = new Headers();
+  for (const [name, value] of answer.headers) headers.append(name, value);
+  const body = answer.body instanceof Uint8Array ? plainBytes(answer.body) : answer.body;
+  return new Response(BODILESS.has(status) ? null : body, {
+    status,
+    headers,
+    ...(answer.statusText === null ? {} : { statusText: answer.statusText }),
+  });
+}

@@ -1,0 +1,136 @@
+/**
+ * The core: a request as plain data in, a response as plain data out.
+ * `RawRequest → authenticate → ApiRequest → Plan → statements → hop → result → RawResponse`
+ */
+import type { Hop } from '../shared/hop/types.ts';
+import type { Identity } from './auth/authenticator.ts';
+import { ApiError } from './error.ts';
+import { planRequest } from './plan/plan.ts';
+import { bearerToken } from './request/headers.ts';
+import { parseRequest } from './request/parse-request.ts';
+import type { RawRequest } from './request/types.ts';
+import { corsHeaders, preflight } from './response/cors.ts';
+import { fromFailure, noSchemaCache, respondError } from './response/errors.ts';
+import { respondInfo } from './response/info.ts';
+import { respond } from './response/respond.ts';
+import { ServerTiming } from './response/timing.ts';
+import type { Header, RawResponse } from './response/types.ts';
+import { compile } from './sql/statements.ts';
+import type { State, StateSource } from './state.ts';
+import { payloadOf, transactionRequest } from './transaction.ts';
+
+/** What requests are answered with. */
+export interface Backend {
+  readonly states: StateSource;
+  readonly hop: Hop;
+  /** Told of an error that is a fault of ours; the client sees none of it. */
+  readonly report?: (error: unknown) => void;
+}
+
+/** Answers a request. The signal aborts when the client has gone. Never rejects. */
+export async function handle(raw: RawRequest, backend: Backend, signal: AbortSignal | null): Promise<RawResponse> {
+  let state: State | null = null;
+  try {
+    const current = backend.states.current();
+    state = current instanceof Promise ? await current : current;
+    if (state === null) throw noSchemaCache();
+    const { settings } = state.schema.snapshot;
+    const response = preflight(raw, settings) ?? (await answer(raw, state, backend, signal));
+    return decorate(response, raw, state);
+  } catch (error) {
+    const known = error instanceof ApiError ? error : unexpected(error, backend);
+    const response = respondError(known, state?.schema.snapshot.settings.clientErrorVerbosity);
+    return state === null ? response : decorate(response, raw, state);
+  }
+}
+
+/** What a step of the pipeline needs besides the request. */
+interface Context {
+  readonly backend: Backend;
+  readonly signal: AbortSignal | null;
+  readonly token: string | null;
+  readonly identity: Identity;
+  readonly timing: ServerTiming | null;
+}
+
+async function answer(
+  raw: RawRequest,
+  state: State,
+  backend: Backend,
+  signal: AbortSignal | null,
+): Promise<RawResponse> {
+  const timing = state.schema.snapshot.settings.serverTimingEnabled ? new ServerTiming() : null;
+  const token = bearerToken(raw.headers);
+  const found = state.authenticator.authenticate(token);
+  const identity = found instanceof Promise ? await found : found;
+  timing?.lap();
+  const context = { backend, signal, token, identity, timing };
+  try {
+    return await attempt(raw, state, context);
+  } catch (error) {
+    // A newer snapshot may know the name, or how the table looks now. Tried once.
+    if (!(error instanceof ApiError) || !error.fromSnapshot) throw error;
+    const newer = await backend.states.newerThan(state.schema.version);
+    if (newer === null) throw error;
+    return attempt(raw, newer, { ...context, timing: timing === null ? null : new ServerTiming() });
+  }
+}
+
+async function attempt(raw: RawRequest, state: State, context: Context): Promise<RawResponse> {
+  const { backend, timing, identity } = context;
+  const { settings } = state.schema.snapshot;
+  const request = parseRequest(raw, settings);
+  timing?.lap();
+  const plan = planRequest(request, state.schema);
+  timing?.lap();
+  if (plan.kind === 'inspect') throw noDocument();
+  if (plan.kind !== 'read' && plan.kind !== 'mutate' && plan.kind !== 'call') return timed(respondInfo(plan), timing);
+  const facts = { preferences: request.preferences, topLevelRange: request.topLevelRange, maxRows: settings.dbMaxRows };
+  const transaction = transactionRequest(plan, request, context, state.schema.version, compile(plan, facts));
+  const outcome = await backend.hop.transaction(transaction, payloadOf(request), context.signal);
+  timing?.lap();
+  if (outcome.snapshot !== null && outcome.snapshot !== state.schema.version) backend.states.seen(outcome.snapshot);
+  if (!outcome.ok) {
+    const error = fromFailure(outcome.failure, identity);
+    const outdated =
+      outcome.failure.kind === 'database' && outcome.snapshot !== null && outcome.snapshot !== state.schema.version;
+    throw outdated ? planned(error) : error;
+  }
+  return timed(respond(plan, request, outcome, settings), timing);
+}
+
+/** A database error of a transaction that was planned on an older snapshot than the pooler has: the plan may be at fault. */
+function planned(error: ApiError): ApiError {
+  const { status, headers, statusText } = error;
+  return new ApiError(status, error, { headers, fromSnapshot: true, ...(statusText !== null && { statusText }) });
+}
+
+function timed(response: RawResponse, timing: ServerTiming | null): RawResponse {
+  if (timing === null) return response;
+  timing.lap();
+  return { ...response, headers: [...response.headers, timing.header()] };
+}
+
+/** The headers that every answer carries, be it an error: CORS, and the trace header echoed. */
+function decorate(response: RawResponse, raw: RawRequest, state: State): RawResponse {
+  const { settings } = state.schema.snapshot;
+  const headers: Header[] = [...corsHeaders(raw, settings)];
+  if (settings.serverTraceHeader !== null) {
+    const name = settings.serverTraceHeader.toLowerCase();
+    const value = raw.headers.find(([n]) => n === name)?.[1] ?? '';
+    headers.push([settings.serverTraceHeader, value]);
+  }
+  return headers.length === 0 ? response : { ...response, headers: [...headers, ...response.headers] };
+}
+
+const noDocument = (): ApiError =>
+  new ApiError(501, {
+    code: 'EDGE006',
+    message: 'The OpenAPI document is not served yet',
+    hint: 'Set openapi-mode to disabled, or db-root-spec to a function of your own.',
+  });
+
+function unexpected(error: unknown, backend: Backend): ApiError {
+  backend.report?.(error);
+  return new ApiError(500, { code: 'EDGE000', message: 'An internal error occurred' });
+}

@@ -1,0 +1,41 @@
+/**
+ * What requests are planned on: the snapshot and the keys, as finished values that any number of requests may share.
+ * No promise is kept here: in Workers one made in another request would hang.
+ */
+import { Schema } from '../shared/snapshot/schema.ts';
+import type { Snapshot } from '../shared/snapshot/types.ts';
+import { Authenticator } from './auth/authenticator.ts';
+import type { KeySet } from './auth/keys.ts';
+
+export interface State {
+  readonly schema: Schema;
+  readonly authenticator: Authenticator;
+  /** The keys as they came, to tell whether they changed. */
+  readonly keys: KeySet | null;
+}
+
+/** Makes the state of a snapshot; the authenticator and its cache are kept where neither keys nor settings changed. */
+export function nextState(previous: State | null, snapshot: Snapshot, keys: KeySet | null): State {
+  const same =
+    previous !== null &&
+    JSON.stringify(previous.keys) === JSON.stringify(keys) &&
+    JSON.stringify(previous.schema.snapshot.settings) === JSON.stringify(snapshot.settings);
+  return {
+    schema: new Schema(snapshot),
+    authenticator: same ? previous.authenticator : new Authenticator(keys, snapshot.settings),
+    keys,
+  };
+}
+
+/** Where the state comes from: the pooler in the same process, or over the hop. */
+export interface StateSource {
+  /** The state to begin with; null while the pooler itself has none yet (PGRST002). At once where there is one. */
+  current(): State | null | Promise<State | null>;
+  /**
+   * A state newer than `version`, or null when there is none. Asks the pooler at most once a second.
+   * Never throws: without an answer there is nothing newer.
+   */
+  newerThan(version: string): Promise<State | null>;
+  /** Told of the version in each answer: a newer one may be fetched in the background. */
+  seen(version: string): void;
+}

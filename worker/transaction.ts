@@ -1,0 +1,55 @@
+/** The transaction that a plan asks of the hop: who runs it, what it may see of the request, and its statements. */
+import { HOP_VERSION, type Statement, type TransactionRequest } from '../shared/hop/types.ts';
+import type { Identity } from './auth/authenticator.ts';
+import { decodeByteString } from './request/text.ts';
+import type { ApiRequest } from './request/types.ts';
+import type { DatabasePlan } from './sql/statements.ts';
+
+/** Pairs as a JSON object of text; of equal names the last counts. */
+function jsonObject(pairs: readonly (readonly [string, string])[]): string {
+  const object: Record<string, string> = Object.create(null);
+  for (const [name, value] of pairs) object[name] = decodeByteString(value);
+  return JSON.stringify(object);
+}
+
+/** Reads of tables and views are read-only; a call's access is the plan's. */
+const accessOf = (plan: DatabasePlan): TransactionRequest['access'] => {
+  if (plan.kind === 'call') return plan.access;
+  return plan.kind === 'read' ? 'read only' : 'read write';
+};
+
+/** The body that goes with the transaction; null without one. */
+export function payloadOf({ payload }: ApiRequest): Uint8Array | null {
+  if (payload === null || payload.kind === 'urlencoded') return null;
+  return payload.body;
+}
+
+export function transactionRequest(
+  plan: DatabasePlan,
+  request: ApiRequest,
+  caller: { readonly identity: Identity; readonly token: string | null },
+  snapshot: string,
+  statements: readonly Statement[],
+): TransactionRequest {
+  const routine = plan.kind === 'call' ? plan.routine : null;
+  return {
+    version: HOP_VERSION,
+    snapshot,
+    token: caller.token,
+    role: caller.identity.role,
+    claims: caller.identity.claims,
+    schema: request.schema,
+    method: request.method,
+    path: decodeByteString(request.path),
+    headers: jsonObject(request.headers),
+    cookies: jsonObject(request.cookies),
+    timezone: request.preferences.timezone === null ? null : decodeByteString(request.preferences.timezone),
+    isolation: routine?.isolation ?? null,
+    access: accessOf(plan),
+    settings: routine?.settings ?? [],
+    runsCode: plan.kind !== 'read',
+    statements,
+    end: request.preferences.transaction,
+    deadline: null,
+  };
+}
