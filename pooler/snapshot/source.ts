@@ -1,0 +1,129 @@
+/** The pooler's snapshot and role facts, kept up to date by the database's notifications. */
+import type { Sql } from 'postgres';
+import type { Config } from '../../shared/config/resolve.ts';
+import type { Snapshot } from '../../shared/snapshot/types.ts';
+import type { ConnectionConfig } from '../wire/config.ts';
+import { singleConnection } from './client.ts';
+import { ChannelListener, type ListenerEvent } from './listener.ts';
+import { loadSnapshot } from './load.ts';
+import { loadRoles, type RoleFacts } from './roles.ts';
+import { type SnapshotEvent, SnapshotStore } from './store.ts';
+
+export interface SnapshotSourceOptions {
+  readonly connection: ConnectionConfig;
+  /**
+   * The configuration for a load, called before each with a client on the introspection connection: here the
+   * in-database configuration is read. It should rather give the last good one than throw.
+   */
+  readonly config: (sql: Sql) => Config | Promise<Config>;
+  readonly observe?: (event: SnapshotEvent | ListenerEvent) => void;
+}
+
+/** What one load gives. */
+export interface Loaded {
+  readonly snapshot: Snapshot;
+  readonly roles: RoleFacts;
+  readonly config: Config;
+}
+
+/**
+ * Owns at most two connections: one for LISTEN, one for introspection that is open only while a load runs.
+ * `start()` once, then `current()`; `close()` at the end.
+ */
+export class SnapshotSource {
+  readonly #options: SnapshotSourceOptions;
+  readonly #store: SnapshotStore;
+  readonly #subscribers = new Set<(loaded: Loaded) => void>();
+  #loaded: Loaded | null = null;
+  #listener: { readonly channel: string; readonly listener: ChannelListener } | null = null;
+  #closed = false;
+
+  constructor(options: SnapshotSourceOptions) {
+    this.#options = options;
+    this.#store = new SnapshotStore({
+      load: () => this.#load(),
+      ...(options.observe ? { observe: options.observe } : {}),
+    });
+    this.#store.subscribe(() => {
+      if (this.#loaded) for (const subscriber of this.#subscribers) subscriber(this.#loaded);
+    });
+  }
+
+  /** The last load's result; null until one succeeded (PGRST002). */
+  current(): Loaded | null {
+    return this.#store.current() === null ? null : this.#loaded;
+  }
+
+  /** Whether changes are heard of; true as well when `db-channel-enabled` is off. */
+  get listening(): boolean {
+    return this.#listener?.listener.listening ?? true;
+  }
+
+  /** Begins to listen and to load. Resolves when the first attempt to load has ended, true when it succeeded. */
+  async start(config: Config): Promise<boolean> {
+    await this.#listen(config);
+    return await this.#store.reload();
+  }
+
+  /** Loads anew (SIGUSR1). See SnapshotStore.reload. */
+  reload(): Promise<boolean> {
+    return this.#store.reload();
+  }
+
+  /**
+   * The newest result: every change that was notified before this call is in it, unless its load failed.
+   * For a request that is about to fail on what the snapshot lacks.
+   */
+  async fresh(): Promise<Loaded | null> {
+    await this.#listener?.listener.barrier();
+    await this.#store.settled();
+    return this.current();
+  }
+
+  /** Calls the subscriber with every new result. Gives the function that ends it. */
+  subscribe(subscriber: (loaded: Loaded) => void): () => void {
+    this.#subscribers.add(subscriber);
+    return () => this.#subscribers.delete(subscriber);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#store.close();
+    this.#subscribers.clear();
+    await this.#listener?.listener.close();
+    this.#listener = null;
+  }
+
+  async #load(): Promise<Snapshot> {
+    const sql = singleConnection(this.#options.connection);
+    try {
+      const config = await this.#options.config(sql);
+      const roles = await loadRoles(sql, config);
+      const snapshot = await loadSnapshot(sql, config);
+      this.#loaded = Object.freeze({ snapshot, roles, config });
+      await this.#listen(config);
+      return snapshot;
+    } finally {
+      await sql.end({ timeout: 1 });
+    }
+  }
+
+  /** Listens as the configuration says, which may have changed with a reload. */
+  async #listen(config: Config): Promise<void> {
+    const channel = config.dbChannelEnabled ? config.dbChannel : null;
+    if (this.#closed || channel === (this.#listener?.channel ?? null)) return;
+    await this.#listener?.listener.close();
+    this.#listener = null;
+    if (channel === null || this.#closed) return;
+    const { connection, observe } = this.#options;
+    const listener = new ChannelListener({
+      // as PostgREST does: a standby has no LISTEN
+      connect: (hooks) => singleConnection(connection, hooks, 'read-write'),
+      channel,
+      onChange: () => void this.#store.reload(),
+      ...(observe ? { observe } : {}),
+    });
+    this.#listener = { channel, listener };
+    await listener.start();
+  }
+}
