@@ -1,5 +1,5 @@
 /** A large body on its way through: from the connection to whoever reads the answer, never whole in memory. */
-import type { CancelSignal, Row, RowSink } from '../wire/types.ts';
+import type { CancelSignal, Row, RowSink } from '../wire/index.ts';
 
 /** Bytes that may wait for the reader before the connection pauses. */
 const HIGH_WATER_MARK = 256 * 1024;

@@ -2,10 +2,10 @@
 import type { Config } from '../../shared/config/resolve.ts';
 import { type Refused, refuse } from '../../shared/hop/codec.ts';
 import type { Parameter, Statement, TransactionRequest } from '../../shared/hop/types.ts';
+import type { IsolationLevel } from '../../shared/snapshot/types.ts';
 import { quoteQualified } from '../../shared/sql/identifiers.ts';
-import type { FlightStatement, ParameterValue, RowSink, TransactionWrapper } from '../wire/types.ts';
-import type { RoleFact } from './roles.ts';
-import { SettingsWriter } from './settings.ts';
+import type { FlightStatement, ParameterValue, RowSink, TransactionWrapper } from '../wire/index.ts';
+import { type Settings, SettingsWriter } from './settings.ts';
 
 /** Who the request runs as: from the token, or from the message where the process verified it itself. */
 export interface Caller {
@@ -26,8 +26,10 @@ export interface FlightPlan {
 
 /** What is known besides the request. */
 export interface FlightCircumstances {
-  readonly fact: RoleFact | null;
-  /** As in RoleFacts. */
+  /** The role's own settings and isolation level. */
+  readonly roleSettings: Settings;
+  readonly roleIsolation: IsolationLevel | null;
+  /** The session's defaults are read committed and read write, so that an implicit transaction has them. */
   readonly plainDefaults: boolean;
   /** Whether the database has to be asked if the role is privileged. */
   readonly guarded: boolean;
@@ -35,11 +37,13 @@ export interface FlightCircumstances {
   readonly sink: RowSink | null;
 }
 
-/** Fails with division_by_zero when the role may ignore row-level security. Not folded at plan time: it reads the catalog. */
+/**
+ * Fails with division_by_zero when the role may ignore row-level security. It reads the catalog, so it is not folded at plan
+ * time; it is all qualified, since it runs under whatever search_path the session has.
+ */
 const ROLE_GUARD =
-  'select 1 / (case when rolsuper or rolbypassrls then 0 else 1 end) from pg_catalog.pg_roles where rolname = $1';
-
-const noSettings: RoleFact['settings'] = [];
+  'select 1 operator(pg_catalog./) (case when r.rolsuper or r.rolbypassrls then 0 else 1 end) ' +
+  'from pg_catalog.pg_roles r where r.rolname operator(pg_catalog.=) $1';
 
 /** Whether the body may be passed on while it arrives: a read that nothing follows. Nothing is certain before a write's end. */
 export function mayStream(request: TransactionRequest): boolean {
@@ -77,14 +81,15 @@ export class FlightWriter {
     request: TransactionRequest,
     payload: Uint8Array | null,
     caller: Caller,
-    { fact, plainDefaults, guarded, sink }: FlightCircumstances,
+    circumstances: FlightCircumstances,
   ): FlightPlan {
-    const transaction = this.#transaction(request, fact, plainDefaults);
+    const { guarded, sink } = circumstances;
+    const transaction = this.#transaction(request, circumstances);
     const readOnly = request.access === 'read only';
     const settings = this.#settings.write({
       schema: request.schema,
       role: caller.role,
-      roleSettings: fact?.settings ?? noSettings,
+      roleSettings: circumstances.roleSettings,
       claims: caller.claims,
       method: request.method,
       path: request.path,
@@ -128,8 +133,11 @@ export class FlightWriter {
   }
 
   /** Null where one implicit transaction has what is wanted: the usual case. */
-  #transaction(request: TransactionRequest, fact: RoleFact | null, plainDefaults: boolean): TransactionWrapper | null {
-    const isolation = request.isolation ?? fact?.isolation ?? 'read committed';
+  #transaction(
+    request: TransactionRequest,
+    { roleIsolation, plainDefaults }: FlightCircumstances,
+  ): TransactionWrapper | null {
+    const isolation = request.isolation ?? roleIsolation ?? 'read committed';
     const end = this.#end(request);
     if (isolation === 'read committed' && end === 'commit' && plainDefaults) return null;
     return { isolation, end, readOnly: request.access === 'read only' };

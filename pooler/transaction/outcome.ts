@@ -7,10 +7,18 @@ import type {
   TransactionOutcome,
   TransactionRequest,
 } from '../../shared/hop/types.ts';
-import type { ConnectionError, DatabaseError } from '../wire/errors.ts';
-import type { FlightResult, Row, StatementResult as WireResult } from '../wire/types.ts';
+import { PoolError } from '../pool/index.ts';
+import {
+  ConnectionError,
+  type DatabaseError,
+  type FlightResult,
+  type Row,
+  type StatementResult as WireResult,
+} from '../wire/index.ts';
 import type { FlightPlan } from './flight.ts';
 
+const DEADLINE = 'The deadline passed.';
+const GONE = 'The caller went away.';
 const NEWLINE = Buffer.from('\n');
 
 /** The row's columns as text, but for the body's. */
@@ -57,8 +65,7 @@ function completed(
 /** The outcome of a flight that failed in the database. */
 function failed(plan: FlightPlan, result: Extract<FlightResult, { outcome: 'failed' }>): TransactionFailure {
   if (result.cancelled !== null) {
-    const why = result.cancelled === 'deadline' ? 'The deadline passed.' : 'The caller went away.';
-    return { kind: 'cancelled', message: why };
+    return { kind: 'cancelled', message: result.cancelled === 'deadline' ? DEADLINE : GONE };
   }
   if (result.statement === plan.roleGuard && result.error.code === '22012') {
     return refuse(403, 'role', 'Superusers and roles with BYPASSRLS are not for requests.');
@@ -95,8 +102,34 @@ export function outcomeOf(
   }
 }
 
-/** A failed connection as a failure. A transaction that only reads has no outcome that could be unknown. */
-export function connectionFailure(error: ConnectionError, request: TransactionRequest): TransactionFailure {
+/** Why there is no result: what the pool or the connection threw, as a failure. Anything else is a mistake of ours and thrown again. */
+export function failureOf(error: unknown, request: TransactionRequest): TransactionFailure {
+  if (error instanceof PoolError) return admissionFailure(error);
+  if (error instanceof ConnectionError) return connectionFailure(error, request);
+  if (error instanceof RangeError)
+    return refuse(413, 'size', 'A statement or a parameter is too large for the protocol.');
+  throw error;
+}
+
+function admissionFailure(error: PoolError): TransactionFailure {
+  switch (error.code) {
+    case 'acquisition-timeout':
+      return { kind: 'admission', reason: 'timeout', message: 'Timed out acquiring connection from connection pool.' };
+    case 'queue-full':
+      return { kind: 'admission', reason: 'full', message: 'Too many requests wait for a connection.' };
+    case 'deadline':
+      return { kind: 'cancelled', message: DEADLINE };
+    case 'aborted':
+      return { kind: 'cancelled', message: GONE };
+    case 'closed':
+      return { kind: 'unavailable', reason: 'lost', message: 'Database client error', detail: 'the pool is closed' };
+    default:
+      return error.code satisfies never;
+  }
+}
+
+/** A transaction that only reads has no outcome that could be unknown. */
+function connectionFailure(error: ConnectionError, request: TransactionRequest): TransactionFailure {
   switch (error.kind) {
     case 'refused':
     case 'timeout':

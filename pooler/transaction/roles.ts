@@ -1,35 +1,10 @@
 /** Which roles a request may have, and what each brings along. */
 import { type Refused, refuse } from '../../shared/hop/codec.ts';
-import type { IsolationLevel } from '../../shared/snapshot/types.ts';
+import type { RoleFacts } from '../snapshot/roles.ts';
 
-/** What the catalog says of a role that the login role is a member of. */
-export interface RoleFact {
-  /** Superuser or BYPASSRLS: row-level security does not hold it. */
-  readonly privileged: boolean;
-  /** Its settings (ALTER ROLE … SET) that the login role may set, in the order of the catalog. */
-  readonly settings: readonly (readonly [string, string])[];
-  /** Its `default_transaction_isolation`. */
-  readonly isolation: IsolationLevel | null;
-}
-
-/** The roles as they were at the last load. */
-export interface RoleFacts {
-  /** The role that the connections log in as. */
-  readonly login: string;
-  /** By name. A role that is not here was made since, or the login role is no member of it. */
-  readonly roles: ReadonlyMap<string, RoleFact>;
-  /** The session's own defaults are read committed and read write, so that an implicit transaction has them. */
-  readonly plainDefaults: boolean;
-  /** Whether the login role inherits what its roles may do: then forgetting to switch would go unnoticed. */
-  readonly inherits: boolean;
-}
-
-/**
- * `switch`: this role, of which `fact` is known. `guard`: it is not known yet whether the role is privileged, which has to be
- * asked in the same flight.
- */
+/** `guard`: whether the role is privileged is not known, and has to be asked in the same flight. */
 export type RoleDecision =
-  | { readonly kind: 'switch'; readonly fact: RoleFact | null }
+  | { readonly kind: 'switch' }
   | { readonly kind: 'guard' }
   | { readonly kind: 'refused'; readonly failure: Refused };
 
@@ -69,25 +44,39 @@ export class AllowedRoles {
 /** NULL, '' and `none` are taken by set_config and leave the statement running as the login role. */
 const isNoRole = (role: string): boolean => role === '' || role === 'none';
 
-/**
- * The rule for a role in a process that verified the token itself: membership decides, as in PostgREST. What would leave
- * the statements running as the login role is never sent.
- */
-export function decideTrusted(role: string, facts: RoleFacts): RoleDecision {
-  if (isNoRole(role)) return refused('A request needs a role.');
-  return { kind: 'switch', fact: facts.roles.get(role) ?? null };
-}
+/** Roles of which a flight has found that they are not privileged; more than this is not worth remembering. */
+const HARMLESS_LIMIT = 10_000;
 
-/** The rule for a role that came over the hop: also neither the login role nor a privileged one, unless it is named. */
-export function decideForeign(role: string, facts: RoleFacts, allowed: AllowedRoles): RoleDecision {
-  if (isNoRole(role)) return refused('A request needs a role.');
-  if (!allowed.allows(role)) return refused('EDGEREST_ALLOWED_ROLES does not list this role.');
-  const fact = facts.roles.get(role) ?? null;
-  if (allowed.names(role)) return { kind: 'switch', fact };
-  if (role === facts.login) return refused('The login role is not for requests; EDGEREST_ALLOWED_ROLES may name it.');
-  if (fact === null) return { kind: 'guard' };
-  if (fact.privileged) {
-    return refused('Superusers and roles with BYPASSRLS are not for requests; EDGEREST_ALLOWED_ROLES may name them.');
+/** The rule for roles, with what was learnt since the facts were loaded. */
+export class RoleRule {
+  readonly #facts: RoleFacts;
+  /** Null where the process verified the token itself: membership decides, as in PostgREST. */
+  readonly #allowed: AllowedRoles | null;
+  readonly #harmless = new Set<string>();
+
+  constructor(facts: RoleFacts, allowed: AllowedRoles | null) {
+    this.#facts = facts;
+    this.#allowed = allowed;
   }
-  return { kind: 'switch', fact };
+
+  /**
+   * Whether requests may run as the role. What would leave the statements running as the login role is never sent. A role
+   * that came over the hop may also be neither the login role nor a privileged one, unless it is named; one that is not
+   * known as privileged is asked for in its first flight, since it may have been made after the facts were loaded.
+   */
+  decide(role: string): RoleDecision {
+    if (isNoRole(role)) return refused('A request needs a role.');
+    const allowed = this.#allowed;
+    if (allowed === null || this.#harmless.has(role)) return { kind: 'switch' };
+    if (!allowed.allows(role)) return refused('EDGEREST_ALLOWED_ROLES does not list this role.');
+    if (allowed.names(role)) return { kind: 'switch' };
+    if (role === this.#facts.login) return refused('The login role is not for requests.');
+    if (this.#facts.refused.has(role)) return refused('Superusers and roles with BYPASSRLS are not for requests.');
+    return { kind: 'guard' };
+  }
+
+  /** A flight with the guard has passed. */
+  passed(role: string): void {
+    if (this.#harmless.size < HARMLESS_LIMIT) this.#harmless.add(role);
+  }
 }

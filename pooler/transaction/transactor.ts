@@ -8,17 +8,13 @@ import type {
   TransactionOutcome,
   TransactionRequest,
 } from '../../shared/hop/types.ts';
-import type { CancelSignal, Flight, FlightResult } from '../wire/types.ts';
+import type { Admission, Pool } from '../pool/index.ts';
+import type { RoleFacts } from '../snapshot/roles.ts';
+import type { CancelSignal, Flight } from '../wire/index.ts';
 import { BodyStream } from './body-stream.ts';
 import { type Caller, type FlightPlan, FlightWriter, mayStream } from './flight.ts';
-import { outcomeOf, textsOf } from './outcome.ts';
-import { AllowedRoles, decideForeign, decideTrusted, type RoleDecision, type RoleFacts } from './roles.ts';
-
-/** The part of the pool that a transaction needs. */
-export interface FlightPool {
-  /** Runs a flight on one of the connections; `role` is the key that it queues under and that a connection is chosen by. */
-  run(flight: Flight, role: string): Promise<FlightResult>;
-}
+import { failureOf, outcomeOf, textsOf } from './outcome.ts';
+import { AllowedRoles, RoleRule } from './roles.ts';
 
 /** Says who a bearer token is for, or the anonymous role for null; throws where the token is not good. */
 export type Verify = (token: string | null) => Caller | Promise<Caller>;
@@ -32,16 +28,21 @@ export type Trust =
   | { readonly kind: 'token'; readonly verify: Verify }
   | { readonly kind: 'list' };
 
+/** What transactions depend on besides the configuration. A reload makes another. */
+export interface DatabaseFacts {
+  /** The snapshot's version. */
+  readonly snapshot: string;
+  readonly roles: RoleFacts;
+  /** The session's defaults are read committed and read write, so that an implicit transaction has them. */
+  readonly plainDefaults: boolean;
+}
+
 export interface TransactorOptions {
-  readonly pool: FlightPool;
+  readonly pool: Pick<Pool, 'run'>;
   readonly config: Config;
   readonly trust: Trust;
-  /** The roles as last loaded; null before the first load. */
-  readonly roles: () => RoleFacts | null;
-  /** The snapshot's version; null before the first load. */
-  readonly snapshotVersion: () => string | null;
-  /** What it means that the pool could not run a flight: a failure of the connection or of the admission. Other errors are thrown again. */
-  readonly failureOf: (error: unknown, request: TransactionRequest) => TransactionFailure;
+  /** What the database was like at the last load; null before the first. */
+  readonly database: () => DatabaseFacts | null;
 }
 
 /** The hop's own end: what a worker in the same process calls, and what the hop's server calls for one that is elsewhere. */
@@ -49,15 +50,20 @@ export function createTransactor(options: TransactorOptions): Hop {
   return new Transactor(options);
 }
 
+const noSettings: RoleFacts['settings'] extends ReadonlyMap<string, infer T> ? T : never = [];
+
 class Transactor implements Hop {
   readonly #options: TransactorOptions;
   readonly #writer: FlightWriter;
-  readonly #allowed: AllowedRoles;
+  readonly #allowed: AllowedRoles | null;
+  #facts: DatabaseFacts | null = null;
+  #rule: RoleRule | null = null;
 
   constructor(options: TransactorOptions) {
+    const { config, trust } = options;
     this.#options = options;
-    this.#writer = new FlightWriter(options.config);
-    this.#allowed = new AllowedRoles(options.config.allowedRoles, options.config.dbAnonRole);
+    this.#writer = new FlightWriter(config);
+    this.#allowed = trust.kind === 'process' ? null : new AllowedRoles(config.allowedRoles, config.dbAnonRole);
   }
 
   transaction(
@@ -85,13 +91,16 @@ class Transactor implements Hop {
   }
 
   #error(failure: TransactionFailure): TransactionError {
-    return { ok: false, snapshot: this.#options.snapshotVersion(), failure };
+    return { ok: false, snapshot: this.#options.database()?.snapshot ?? null, failure };
   }
 
-  #decide(role: string, facts: RoleFacts): RoleDecision {
-    return this.#options.trust.kind === 'process'
-      ? decideTrusted(role, facts)
-      : decideForeign(role, facts, this.#allowed);
+  /** The rule for the facts of now: what was learnt under older ones is forgotten with them. */
+  #ruleFor(facts: DatabaseFacts): RoleRule {
+    if (this.#rule === null || this.#facts !== facts) {
+      this.#facts = facts;
+      this.#rule = new RoleRule(facts.roles, this.#allowed);
+    }
+    return this.#rule;
   }
 
   #run(
@@ -100,13 +109,14 @@ class Transactor implements Hop {
     signal: AbortSignal | null,
     caller: Caller,
   ): Promise<TransactionOutcome> {
-    const facts = this.#options.roles();
-    const snapshot = this.#options.snapshotVersion();
-    if (facts === null || snapshot === null) {
+    const facts = this.#options.database();
+    if (facts === null) {
       const message = 'The schema cache has not been loaded yet.';
       return Promise.resolve(this.#error({ kind: 'unavailable', reason: 'no snapshot', message, detail: null }));
     }
-    const decision = this.#decide(caller.role, facts);
+    const { role } = caller;
+    const rule = this.#ruleFor(facts);
+    const decision = rule.decide(role);
     if (decision.kind === 'refused') return Promise.resolve(this.#error(decision.failure));
     const refused = this.#writer.checkSettings(request);
     if (refused) return Promise.resolve(this.#error(refused));
@@ -114,14 +124,20 @@ class Transactor implements Hop {
     const guarded = decision.kind === 'guard';
     const write = (sink: BodyStream | null): FlightPlan =>
       this.#writer.write(request, payload, caller, {
-        fact: decision.kind === 'switch' ? decision.fact : null,
+        roleSettings: facts.roles.settings.get(role) ?? noSettings,
+        roleIsolation: facts.roles.isolation.get(role) ?? null,
         plainDefaults: facts.plainDefaults,
         guarded,
         sink,
       });
-    return mayStream(request)
-      ? this.#stream(request, signal, caller.role, write)
-      : this.#fly(request, write(null), signal, caller.role);
+    const outcome = mayStream(request)
+      ? this.#stream(request, signal, role, write)
+      : this.#fly(request, write(null), signal, role);
+    if (!guarded) return outcome;
+    return outcome.then((known) => {
+      if (known.ok) rule.passed(role);
+      return known;
+    });
   }
 
   #fly(
@@ -130,9 +146,10 @@ class Transactor implements Hop {
     signal: CancelSignal | null,
     role: string,
   ): Promise<TransactionOutcome> {
-    return this.#options.pool.run(flightOf(request, plan, signal), role).then(
-      (result) => outcomeOf(request, plan, result, this.#options.snapshotVersion() ?? ''),
-      (error: unknown) => this.#error(this.#options.failureOf(error, request)),
+    const flight = flightOf(request, plan, signal);
+    return this.#options.pool.run(flight, admissionOf(flight, role)).then(
+      (result) => outcomeOf(request, plan, result, this.#options.database()?.snapshot ?? request.snapshot),
+      (error: unknown) => this.#error(failureOf(error, request)),
     );
   }
 
@@ -143,18 +160,35 @@ class Transactor implements Hop {
     role: string,
     write: (sink: BodyStream) => FlightPlan,
   ): Promise<TransactionOutcome> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const stream = new BodyStream(signal, (row, length, body) => {
-        const columns = textsOf(row, row.length - 1);
-        const statements = [{ rows: 1, columns }];
-        resolve({ ok: true, snapshot: this.#options.snapshotVersion() ?? '', statements, body, length });
+        const statements = [{ rows: 1, columns: textsOf(row, row.length - 1) }];
+        const snapshot = this.#options.database()?.snapshot ?? request.snapshot;
+        resolve({ ok: true, snapshot, statements, body, length });
       });
-      this.#fly(request, write(stream), stream, role).then((outcome) => {
-        stream.finish(outcome.ok ? null : outcome.failure.message);
-        resolve(outcome);
-      });
+      this.#fly(request, write(stream), stream, role).then(
+        (outcome) => {
+          stream.finish(outcome.ok ? null : outcome.failure.message);
+          resolve(outcome);
+        },
+        (error: unknown) => {
+          stream.finish('The transaction failed.');
+          reject(error);
+        },
+      );
     });
   }
+}
+
+/** Queued under the role; a connection that served the same role and schema has the statements prepared. */
+function admissionOf(flight: Flight, role: string): Admission {
+  const scope = flight.statements.at(-1)?.scope ?? '';
+  return {
+    scope,
+    key: role,
+    ...(flight.deadline !== undefined && { deadline: flight.deadline }),
+    ...(flight.signal && { signal: flight.signal }),
+  };
 }
 
 /** The plan as the pool takes it, with the time until which it may take. */

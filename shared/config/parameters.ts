@@ -30,10 +30,8 @@ export interface Parameter<T> {
   readonly appliesTo: AppliesTo;
   /** Whether a reload of the configuration applies it. */
   readonly reloadable: boolean;
-  /** False while nothing uses it: another value than `behavesAs` is answered with a warning at the start. */
+  /** False while nothing uses it: another value than the default is answered with a warning at the start. */
   readonly inEffect: boolean;
-  /** The value that describes what happens while the parameter is not in effect. */
-  readonly behavesAs: T;
   /** An empty text is a value of its own, not the same as leaving the parameter out. */
   readonly emptyable: boolean;
   /** The value never appears in a message. */
@@ -49,12 +47,7 @@ interface Options {
   readonly secret?: true;
 }
 
-function parameter<T>(
-  name: string,
-  fallback: NoInfer<T>,
-  parse: Parse<T>,
-  options: Options & { readonly behavesAs?: NoInfer<T> } = {},
-): Parameter<T> {
+function parameter<T>(name: string, fallback: NoInfer<T>, parse: Parse<T>, options: Options = {}): Parameter<T> {
   return {
     name,
     aliases: options.aliases ?? [],
@@ -63,7 +56,6 @@ function parameter<T>(
     appliesTo: options.appliesTo ?? 'pooler',
     reloadable: options.fixed !== true,
     inEffect: options.inEffect !== false,
-    behavesAs: options.behavesAs ?? fallback,
     emptyable: options.emptyable === true,
     secret: options.secret === true,
   };
@@ -89,7 +81,7 @@ export const parameters = {
   dbAnonRole: optional('db-anon-role', string, both),
   dbChannel: parameter('db-channel', 'pgrst', string),
   dbChannelEnabled: parameter('db-channel-enabled', true, flag),
-  dbConfig: parameter('db-config', true, flag, { ...later, behavesAs: false }),
+  dbConfig: parameter('db-config', true, flag),
   dbExtraSearchPath: parameter<readonly string[]>('db-extra-search-path', ['public'], commaList, { emptyable: true }),
   dbHoistedTxSettings: parameter<readonly string[]>('db-hoisted-tx-settings', HOISTED, commaList),
   dbMaxRows: optional('db-max-rows', integer(0), { ...worker, aliases: ['max-rows'] }),

@@ -75,7 +75,7 @@ class Reader {
       this.errors.push(wrong(found, parameter, parsed.allowed));
       return parameter.default;
     }
-    if (!parameter.inEffect && !same(parsed.value, parameter.behavesAs)) this.idle.push(found.label);
+    if (!parameter.inEffect && !same(parsed.value, parameter.default)) this.idle.push(found.label);
     return parsed.value;
   }
 

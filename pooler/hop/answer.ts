@@ -1,0 +1,73 @@
+/** How the hop's answers are written to node:http. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { encodeFailure, encodeResult, FAILURE_HEADER, RESULT_HEADER, type Refused } from '../../shared/hop/codec.ts';
+import type { TransactionError, TransactionOutcome, TransactionResult } from '../../shared/hop/types.ts';
+
+const noBody = new Uint8Array(0);
+
+/** Writes the outcome of a transaction that was accepted: always 200, whatever came of it. */
+export async function sendOutcome(response: ServerResponse, outcome: TransactionOutcome): Promise<void> {
+  if (outcome.ok) return await sendResult(response, outcome);
+  const status = outcome.failure.kind === 'refused' ? outcome.failure.status : 200;
+  sendFailure(response, status, outcome);
+}
+
+function sendFailure(response: ServerResponse, status: number, error: TransactionError): void {
+  const { header, preamble } = encodeFailure(error);
+  const body = preamble ?? noBody;
+  response.writeHead(status, [FAILURE_HEADER, header, 'Content-Length', String(body.length)]);
+  response.end(body);
+}
+
+/** Milliseconds for which the rest of a refused message is still taken and dropped. */
+const LINGER = 2000;
+
+/**
+ * Refuses a request whose body has not been read: the connection cannot carry another one. What is still being sent is dropped
+ * for a moment, since closing at once would reset the connection before the client reads the answer (RFC 9112, 9.6).
+ */
+export function sendRefusal(request: IncomingMessage, response: ServerResponse, failure: Refused): void {
+  const { header } = encodeFailure({ ok: false, snapshot: null, failure });
+  response.writeHead(failure.status, [FAILURE_HEADER, header, 'Content-Length', '0', 'Connection', 'close']);
+  response.flushHeaders();
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, LINGER);
+  request.once('end', end).once('error', end).resume();
+}
+
+async function sendResult(response: ServerResponse, result: TransactionResult): Promise<void> {
+  const { snapshot, statements, body, length } = result;
+  const { header, preamble } = encodeResult({ snapshot, statements, body: body === null ? null : length });
+  const total = length + (preamble?.length ?? 0);
+  response.writeHead(200, [
+    RESULT_HEADER,
+    header,
+    'Content-Type',
+    'application/octet-stream',
+    'Content-Length',
+    String(total),
+  ]);
+  if (preamble) response.write(preamble);
+  if (body === null || body instanceof Uint8Array) {
+    response.end(body ?? undefined);
+    return;
+  }
+  // Leaving the loop cancels the stream, and with it the statement.
+  for await (const chunk of body) {
+    if (response.destroyed) return;
+    if (!response.write(chunk)) await drained(response);
+  }
+  response.end();
+}
+
+const drained = (response: ServerResponse): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.once('drain', done).once('close', done);
+  });

@@ -1,0 +1,193 @@
+/** The pooler's HTTP server: docs/hop.md. */
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { VerificationKey } from '../../shared/config/keys.ts';
+import { encodeAsciiJson } from '../../shared/hop/ascii.ts';
+import {
+  type DecodeLimits,
+  decodeRequest,
+  encodeFailure,
+  FAILURE_HEADER,
+  REQUEST_TYPE,
+  refuse,
+} from '../../shared/hop/codec.ts';
+import type { Hop } from '../../shared/hop/types.ts';
+import type { Snapshot } from '../../shared/snapshot/types.ts';
+import { sendOutcome, sendRefusal } from './answer.ts';
+import { Secrets } from './secret.ts';
+import { acceptsGzip, matches, SnapshotEncoder } from './snapshot.ts';
+
+export interface HopServerOptions {
+  readonly hop: Hop;
+  /** Accepted secrets, one or two. */
+  readonly secrets: readonly string[];
+  readonly limits: DecodeLimits;
+  /** The current snapshot; null before the first load. */
+  readonly snapshot: () => Snapshot | null;
+  /** The keys for tokens; null without any. */
+  readonly keys: () => readonly VerificationKey[] | null;
+  /** Certificate and key in PEM; null for plain HTTP. */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  /** Told of an error that is ours: a line for the log. */
+  readonly onError: (message: string) => void;
+}
+
+/** Milliseconds for a whole message to arrive, and for its headers. */
+const REQUEST_TIMEOUT = 60_000;
+const HEADERS_TIMEOUT = 15_000;
+/** Longer than any client or proxy keeps a connection: then it is never we who close one that is just being used. */
+const KEEP_ALIVE_TIMEOUT = 120_000;
+
+/** Magic, version, flags, lengths: what surrounds head and payload, with room for chunks of 1 KiB and more. */
+const frameOf = (limits: DecodeLimits): number => limits.head + limits.payload + 1024 + Math.ceil(limits.payload / 256);
+
+export class HopServer {
+  readonly server: Server;
+  readonly #options: HopServerOptions;
+  readonly #secrets: Secrets;
+  readonly #snapshots = new SnapshotEncoder();
+  readonly #bodyLimit: number;
+  #stopping = false;
+
+  constructor(options: HopServerOptions) {
+    this.#options = options;
+    this.#secrets = new Secrets(options.secrets);
+    this.#bodyLimit = frameOf(options.limits);
+    const listener = (request: IncomingMessage, response: ServerResponse): void => this.#listen(request, response);
+    const limits = {
+      requestTimeout: REQUEST_TIMEOUT,
+      headersTimeout: HEADERS_TIMEOUT,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      connectionsCheckingInterval: 5000,
+    };
+    this.server =
+      options.tls === null
+        ? createHttpServer(limits, listener)
+        : createHttpsServer({ ...limits, ...options.tls }, listener);
+    this.server.on('clientError', refuseUnparsed);
+  }
+
+  /** Stops accepting and resolves when every request that was accepted has been answered. */
+  close(): Promise<void> {
+    this.#stopping = true;
+    return new Promise((resolve) => {
+      this.server.close(() => resolve());
+      this.server.closeIdleConnections();
+    });
+  }
+
+  #listen(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#stopping) response.shouldKeepAlive = false;
+    this.#answer(request, response).catch((error: unknown) => {
+      // Either the client has gone, or it is a mistake of ours: nothing of it goes out.
+      if (!request.destroyed) this.#options.onError(error instanceof Error ? error.message : String(error));
+      response.destroy();
+    });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url?.split('?', 1)[0];
+    if (path === '/v1/live') return sendText(response, 'live\n');
+    if (!this.#secrets.accepts(request.headers.authorization)) {
+      return sendRefusal(request, response, refuse(401, 'secret', 'The secret is missing or wrong.'));
+    }
+    const method = path === '/v1/transaction' ? 'POST' : 'GET';
+    const known = path === '/v1/transaction' || path === '/v1/snapshot' || path === '/v1/keys';
+    if (!known) return sendRefusal(request, response, refuse(404, 'endpoint', 'No such endpoint.'));
+    if (request.method !== method) {
+      return sendRefusal(request, response, refuse(405, 'endpoint', `This endpoint is for ${method}.`));
+    }
+    if (path === '/v1/snapshot') return await this.#snapshot(request, response);
+    if (path === '/v1/keys') return sendKeys(response, this.#options.keys());
+    await this.#transaction(request, response);
+  }
+
+  async #transaction(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.headers['content-type'] !== REQUEST_TYPE) {
+      return sendRefusal(request, response, refuse(400, 'malformed', `The content type is ${REQUEST_TYPE}.`));
+    }
+    const gone = new AbortController();
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort();
+    });
+    const message = await readMessage(request, this.#bodyLimit);
+    if (message === null) {
+      return sendRefusal(
+        request,
+        response,
+        refuse(413, 'size', `The message is larger than ${this.#bodyLimit} bytes.`),
+      );
+    }
+    const decoded = decodeRequest(message, this.#options.limits);
+    if (!decoded.ok) {
+      return await sendOutcome(response, { ok: false, snapshot: null, failure: decoded.failure });
+    }
+    const outcome = await this.#options.hop.transaction(decoded.request, decoded.payload, gone.signal);
+    await sendOutcome(response, outcome);
+  }
+
+  async #snapshot(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const snapshot = this.#options.snapshot();
+    if (snapshot === null) {
+      const message = 'The schema cache has not been loaded yet.';
+      const failure = { kind: 'unavailable', reason: 'no snapshot', message, detail: null } as const;
+      const { header } = encodeFailure({ ok: false, snapshot: null, failure });
+      response.writeHead(503, [FAILURE_HEADER, header, 'Content-Length', '0', 'Retry-After', '1']).end();
+      return;
+    }
+    const encoded = await this.#snapshots.encode(snapshot);
+    const headers = ['ETag', encoded.etag, 'Cache-Control', 'private, no-cache', 'Vary', 'Accept-Encoding'];
+    if (matches(request.headers['if-none-match'], encoded.etag)) {
+      response.writeHead(304, headers).end();
+      return;
+    }
+    const gzip = acceptsGzip(request.headers['accept-encoding']);
+    const body = gzip ? encoded.gzip : encoded.json;
+    headers.push('Content-Type', 'application/json', 'Content-Length', String(body.length));
+    if (gzip) headers.push('Content-Encoding', 'gzip');
+    response.writeHead(200, headers).end(body);
+  }
+}
+
+/** The whole body; null when it is larger than the limit. Rejects when the client goes away in the middle. */
+async function readMessage(request: IncomingMessage, limit: number): Promise<Uint8Array | null> {
+  if (Number(request.headers['content-length'] ?? 0) > limit) return null;
+  const chunks: Buffer[] = [];
+  let length = 0;
+  // Leaving the loop must not destroy the request: the refusal still has to go out on its connection.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    if (!Buffer.isBuffer(chunk)) return null;
+    length += chunk.length;
+    if (length > limit) return null;
+    chunks.push(chunk);
+  }
+  const [only] = chunks;
+  return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, length);
+}
+
+function sendText(response: ServerResponse, text: string): void {
+  response.writeHead(200, ['Content-Type', 'text/plain', 'Content-Length', String(text.length)]).end(text);
+}
+
+/** `{"keys":[…]}`, or null where there are none. Kept by nobody but the worker's memory. */
+function sendKeys(response: ServerResponse, keys: readonly VerificationKey[] | null): void {
+  const json = encodeAsciiJson(keys === null ? null : { keys });
+  const headers = ['Content-Type', 'application/json', 'Content-Length', String(json.length)];
+  response.writeHead(200, [...headers, 'Cache-Control', 'no-store']).end(json);
+}
+
+/** What node:http could not read as a request, or gave up waiting for. */
+function refuseUnparsed(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const failure = slow
+    ? refuse(408, 'slow', 'The message did not arrive in time.')
+    : refuse(400, 'malformed', 'Not an HTTP request.');
+  const { header } = encodeFailure({ ok: false, snapshot: null, failure });
+  const status = slow ? '408 Request Timeout' : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\n${FAILURE_HEADER}: ${header}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+}

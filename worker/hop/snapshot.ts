@@ -1,0 +1,27 @@
+/** What the pooler sends besides answers, checked on its surface: the secret and TLS vouch for the rest. */
+import type { Snapshot } from '../../shared/snapshot/types.ts';
+import type { KeySet } from '../auth/keys.ts';
+
+const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const LISTS = ['tables', 'relationships', 'routines', 'representations', 'mediaHandlers'];
+
+const isSnapshot = (json: unknown): json is Snapshot =>
+  isObject(json) &&
+  typeof json.version === 'string' &&
+  typeof json.loadedAt === 'number' &&
+  isObject(json.settings) &&
+  LISTS.every((name) => Array.isArray(json[name]));
+
+const isKeySet = (json: unknown): json is KeySet =>
+  isObject(json) && Array.isArray(json.keys) && json.keys.every(isObject);
+
+/** A snapshot; null when the JSON is none. */
+export const readSnapshot = (json: unknown): Snapshot | null => (isSnapshot(json) ? json : null);
+
+/** A key set, null where the pooler has none; undefined when the JSON is neither. */
+export function readKeys(json: unknown): KeySet | null | undefined {
+  if (json === null) return null;
+  return isKeySet(json) ? json : undefined;
+}
