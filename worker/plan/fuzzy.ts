@@ -3,6 +3,7 @@
  * PostgREST uses: names compared by the cosine of their 3-grams, then 2-grams, the best fifty of them by their
  * edit distance.
  */
+import { compareHashes } from './hash-order.ts';
 
 const GRAM_SIZES = [3, 2] as const;
 const BEST = 50;
@@ -100,18 +101,6 @@ export function similarity(a: string, b: string): number {
   return (longest - (row[t.length] ?? longest)) / longest;
 }
 
-/** The order in which a Haskell HashMap of small integers is walked: by their bits, five at a time from the low end. */
-function hashOrder(a: number, b: number): number {
-  let [x, y] = [a, b];
-  while (x !== y) {
-    const difference = (x & 31) - (y & 31);
-    if (difference !== 0) return difference;
-    x >>>= 5;
-    y >>>= 5;
-  }
-  return 0;
-}
-
 const byScore = (a: { readonly score: number }, b: { readonly score: number }): number => b.score - a.score;
 
 function gramMatches(index: GramIndex, query: string, size: number): readonly FuzzyMatch[] {
@@ -124,7 +113,7 @@ function gramMatches(index: GramIndex, query: string, size: number): readonly Fu
   }
   const norm = magnitude(counts);
   return [...products]
-    .sort(([a], [b]) => hashOrder(a, b))
+    .sort(([a], [b]) => compareHashes(BigInt(a), BigInt(b)))
     .flatMap(([position, product]) => {
       const entry = index.entries[position];
       return entry ? [{ score: product / (norm * entry.magnitude), value: entry.key }] : [];

@@ -2,8 +2,9 @@
 import { compareText } from '../../shared/snapshot/order.ts';
 import type { Schema } from '../../shared/snapshot/schema.ts';
 import type { Routine } from '../../shared/snapshot/types.ts';
-import { qualified } from '../../shared/sql/identifiers.ts';
+import { identifierKey, type QualifiedIdentifier, qualified } from '../../shared/sql/identifiers.ts';
 import { type FuzzySet, fuzzyMatch, fuzzyMatches, fuzzySet } from './fuzzy.ts';
+import { hashIdentifier, inHashOrder } from './hash-order.ts';
 
 const MIN_SCORE_OF_NAMES = 0.75;
 const MAX_TABLES = 500;
@@ -13,22 +14,30 @@ type NameKind = 'tables' | 'routines' | 'origins';
 /** The sets are costly to make for large schemas and asked for again and again by a client with a wrong name. */
 const nameSets = new WeakMap<Schema, Map<string, FuzzySet | null>>();
 
+/** The names, in the order in which PostgREST adds them to a set. */
 function namesOf(schema: Schema, kind: NameKind, schemaName: string): readonly string[] {
   const { tables, routines, relationships } = schema.snapshot;
-  const names = new Set<string>();
   switch (kind) {
     case 'tables':
-      for (const t of tables) if (t.schema === schemaName) names.add(t.name);
-      break;
+      return hashOrdered(tables.filter((t) => t.schema === schemaName)).toReversed();
     case 'routines':
-      for (const r of routines) if (r.schema === schemaName) names.add(r.name);
-      break;
-    case 'origins':
-      for (const r of relationships) if (r.foreignTable.schema === schemaName) names.add(r.table.name);
-      break;
+      return hashOrdered(routines.filter((r) => r.schema === schemaName));
+    case 'origins': {
+      const origins = relationships.filter((r) => r.foreignTable.schema === schemaName).map((r) => r.table);
+      return hashOrdered(origins, schemaName);
+    }
+    default:
+      return kind satisfies never;
   }
-  return [...names].sort(compareText);
 }
+
+function hashOrdered(ids: readonly QualifiedIdentifier[], ...more: readonly string[]): readonly string[] {
+  const unique = [...new Map(ids.map((id) => [identifierKey(id), id])).values()];
+  return inHashOrder(unique, (id) => hashIdentifier(id, ...more), identifierKey).map(({ name }) => name);
+}
+
+const countTables = (schema: Schema, schemaName: string): number =>
+  schema.snapshot.tables.filter((t) => t.schema === schemaName).length;
 
 function nameSet(schema: Schema, kind: NameKind, schemaName: string): FuzzySet | null {
   let sets = nameSets.get(schema);
@@ -39,8 +48,8 @@ function nameSet(schema: Schema, kind: NameKind, schemaName: string): FuzzySet |
   const key = `${kind}\0${schemaName}`;
   let set = sets.get(key);
   if (set === undefined) {
-    const names = namesOf(schema, kind, schemaName);
-    set = kind === 'tables' && names.length >= MAX_TABLES ? null : fuzzySet(names);
+    const tooMany = kind === 'tables' && countTables(schema, schemaName) >= MAX_TABLES;
+    set = tooMany ? null : fuzzySet(namesOf(schema, kind, schemaName));
     // Only schemas that are exposed get here, so the map stays small.
     sets.set(key, set);
   }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { qualified } from '../../shared/sql/identifiers.ts';
 import type { MediaType } from '../request/types.ts';
-import { namedMediaType } from './media-types.ts';
 import { errorOf, office, request, select } from './office.fixture.ts';
 import { planRequest } from './plan.ts';
 
@@ -111,10 +110,4 @@ describe('the root', () => {
       message: 'None of these media types are available: text/csv',
     });
   });
-});
-
-it('names of domains are media types', () => {
-  expect(namedMediaType('application/octet-stream')).toEqual({ kind: 'octet-stream' });
-  expect(namedMediaType('*/*')).toEqual({ kind: 'any' });
-  expect(namedMediaType('application/vnd.geo2+json')).toEqual(other('application/vnd.geo2+json'));
 });

@@ -5,9 +5,9 @@
 import type { Schema } from '../../shared/snapshot/schema.ts';
 import type { MediaHandler } from '../../shared/snapshot/types.ts';
 import { identifierKey, type QualifiedIdentifier } from '../../shared/sql/identifiers.ts';
+import { mediaTypeName, parseMediaType } from '../request/media-type.ts';
 import type { ApiRequest, MediaType } from '../request/types.ts';
 import { noAcceptableMediaType } from './errors.ts';
-import { mediaTypeKey, mediaTypeName, namedMediaType } from './media-types.ts';
 import type { BodyHandler } from './types.ts';
 
 export interface Negotiated {
@@ -17,6 +17,10 @@ export interface Negotiated {
 
 const NO_BODY: BodyHandler = { kind: 'none' };
 const OCTET_STREAM: MediaType = { kind: 'octet-stream' };
+
+/** Equal for media types that one handler serves. Others are told apart by their whole name. */
+const mediaTypeKey = (mediaType: MediaType): string =>
+  mediaType.kind === 'other' ? `other ${mediaType.name}` : mediaType.kind;
 
 /** What is made of any rows without the database's help; a handler for any element overrides it. */
 const BUILTIN: ReadonlyMap<string, Negotiated> = new Map<string, Negotiated>([
@@ -32,7 +36,7 @@ type Handlers = ReadonlyMap<string, ReadonlyMap<string, Negotiated>>;
 const handlersOf = new WeakMap<Schema, Handlers>();
 
 function customHandler({ function: id, target, mediaType }: MediaHandler): Negotiated {
-  const type = namedMediaType(mediaType);
+  const type = parseMediaType(mediaType);
   return {
     handler: { kind: 'custom', function: id, target },
     // A handler of any type says in response.headers what it made.
@@ -47,7 +51,7 @@ function customHandlers(schema: Schema): Handlers {
     for (const handler of schema.snapshot.mediaHandlers) {
       const target = handler.target ? identifierKey(handler.target) : '';
       const ofTarget = made.get(target) ?? new Map<string, Negotiated>();
-      ofTarget.set(mediaTypeKey(namedMediaType(handler.mediaType.toLowerCase())), customHandler(handler));
+      ofTarget.set(mediaTypeKey(parseMediaType(handler.mediaType.toLowerCase())), customHandler(handler));
       made.set(target, ofTarget);
     }
     handlers = made;

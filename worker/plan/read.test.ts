@@ -263,6 +263,19 @@ describe('ranges', () => {
     expect(readOf(request(query, { ranges })).children[0]?.range).toEqual({ offset: 0n, limit: 3n });
   });
 
+  it("of several embeds put these in the order of their names' hashes", () => {
+    const embeds = [embed('main_client', []), embed('clients', []), embed('tasks', [])];
+    const limited = ['main_client', 'clients', 'tasks'].map((name) => ({
+      path: [name],
+      range: { offset: 0n, limit: 1n },
+    }));
+    const action = { kind: 'read', target: { schema: 'test', name: 'projects' }, headersOnly: false } as const;
+    const read = readOf(
+      request({ select: [select('id'), ...embeds] }, { ranges: [{ path: [], range: ALL }, ...limited], action }),
+    );
+    expect(names(read)).toEqual(['tasks', 'clients', 'main_client']);
+  });
+
   it('limit=0 stays', () => {
     const none = [{ path: [], range: { offset: 0n, limit: 0n } }];
     expect(readOf(request({}, { ranges: none }), office({ settings: { dbMaxRows: 2 } })).range).toEqual(none[0]?.range);

@@ -8,7 +8,7 @@ import { aggregatesNotAllowed } from './errors.ts';
 import { planFilter, planLogic, withNullEmbeds } from './filters.ts';
 import { type Level, levelAt, levelsOf } from './levels.ts';
 import { planOrder, withRelatedOrders } from './order.ts';
-import { boundedRange } from './ranges.ts';
+import { boundedRange, rangesInOrder } from './ranges.ts';
 import { findRelationship, joinConditions } from './relationships.ts';
 import { expandStars, withAliases } from './select.ts';
 import { hoistAggregates, relationSelect, withToManyOrders } from './spreads.ts';
@@ -53,7 +53,7 @@ function addressLevels(root: Level, request: ApiRequest, legacyTargetNames: bool
     levelAt(root, path, legacyTargetNames).order = planOrder(root.columns, terms);
   }
   if (action.kind !== 'mutate') {
-    for (const { path, range } of request.ranges.toReversed()) {
+    for (const { path, range } of rangesInOrder(request.ranges).toReversed()) {
       levelAt(root, path, legacyTargetNames).range = range;
     }
   }
