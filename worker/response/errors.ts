@@ -3,12 +3,12 @@ import type { TransactionFailure } from '../../shared/hop/types.ts';
 import { ApiError } from '../error.ts';
 import { readGuardFailure } from '../sql/guards.ts';
 import { byteString } from './bytes.ts';
+import { JSON_TYPE } from './content-type.ts';
 import { errorBody } from './json.ts';
 import { raisedError } from './raise.ts';
 import { sqlStatus } from './sqlstate.ts';
 import type { Header, RawResponse } from './types.ts';
 
-const JSON_TYPE: Header = ['Content-Type', 'application/json; charset=utf-8'];
 /** Seconds after which a client may try again when the server is not available. */
 const RETRY_AFTER = '1';
 
