@@ -134,7 +134,7 @@ export class ChannelListener {
       this.#listening = false;
       this.#sql = null;
       this.#wake = null;
-      await sql.end({ timeout: 0 });
+      await sql.end({ timeout: 1 });
     }
   }
 
