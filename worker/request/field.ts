@@ -98,7 +98,32 @@ const dashed = (part: Parser<string>): Parser<string> => {
   };
 };
 
-export const fieldName = label(choice(quotedValue, dashed(identifier)), 'field name (* or [a..z0..9_$])');
+/** Where the ASCII letters, digits and underscores that begin at a position end. */
+function wordEnd(text: string, start: number): number {
+  let at = start;
+  for (; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    const lower = unit | 0x20;
+    if (!((lower >= 0x61 && lower <= 0x7a) || (unit >= 0x30 && unit <= 0x39) || unit === 0x5f)) break;
+  }
+  return at;
+}
+
+/** The common name: one word, where nothing follows that might belong to a name. Undefined for all else. */
+export function plainName(input: Input): string | undefined {
+  const { text, at } = input;
+  const end = wordEnd(text, at);
+  if (end === at) return undefined;
+  const next = text.charCodeAt(end);
+  if (next === 0x20 || next === 0x24 || next === 0x2d || next >= 0x80) return undefined;
+  input.advance(end - at);
+  return text.slice(at, end);
+}
+
+const anyName = label(choice(quotedValue, dashed(identifier)), 'field name (* or [a..z0..9_$])');
+
+/** A name, quoted or plain. */
+export const fieldName: Parser<string> = (input) => (input.tracing ? undefined : plainName(input)) ?? anyName(input);
 
 const jsonKeyRun = run(noneOf('(-:.,>)'), [], 1);
 const jsonKeyPart: Parser<string> = (input) => {

@@ -1,6 +1,6 @@
 /** The grammar of `select`: fields with casts and aggregates, embedded relations, spreads. */
 
-import { field, fieldName, identifier } from './field.ts';
+import { field, fieldName, identifier, plainName } from './field.ts';
 import {
   attempt,
   between,
@@ -171,7 +171,22 @@ const embedded =
     return nested === undefined ? undefined : { kind, ...found, children: nested };
   };
 
+/** The common item, a plain name alone: the whole grammar would look for an alias three times first. */
+const bareItem: Parser<SelectItem> = (input) => {
+  if (input.tracing) return undefined;
+  const start = input.at;
+  const name = plainName(input);
+  if (name === undefined) return undefined;
+  const next = input.text.charCodeAt(input.at);
+  if (next === 0x2c || next === 0x29 || input.at === input.text.length) {
+    return { ...STAR, field: { name, path: STAR.field.path } };
+  }
+  input.at = start;
+  return undefined;
+};
+
 const item = choice<SelectItem>(
+  bareItem,
   embedded(attempt(spreadItem), 'spread'),
   embedded(attempt(relationItem), 'relation'),
   fieldItem,

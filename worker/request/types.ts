@@ -145,7 +145,7 @@ export interface QueryParams {
   readonly columns: readonly string[] | null;
   readonly select: readonly SelectItem[];
   readonly filters: readonly { readonly path: EmbedPath; readonly filter: Filter }[];
-  /** Names of the root filters' fields: a sorted set. */
+  /** The filters' keys as sent, embedded levels included (`a.b`): a sorted set. */
   readonly filterFields: readonly string[];
   readonly onConflict: readonly string[] | null;
 }
