@@ -85,6 +85,8 @@ export class Writer {
       this.bytes(bytes);
       return;
     }
+    // Room for all of it first: the place of the length must not move.
+    if (this.#position + 4 + text.length * 3 > this.#buffer.length) this.#grow(4 + text.length * 3);
     this.int32(0);
     const at = this.#position;
     this.#utf8(text);
