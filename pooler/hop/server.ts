@@ -16,17 +16,24 @@ import type { Hop } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { sendOutcome, sendRefusal } from './answer.ts';
 import { Secrets } from './secret.ts';
-import { acceptsGzip, matches, SnapshotEncoder } from './snapshot.ts';
+import { acceptsGzip, etagOf, matches, SnapshotEncoder } from './snapshot.ts';
+
+/** The part of the snapshot's source that the server needs. */
+export interface SnapshotAnswers {
+  /** The last snapshot; null before the first load. */
+  current(): { readonly snapshot: Snapshot } | null;
+  /** One that has every change that was notified before this call. */
+  fresh(): Promise<{ readonly snapshot: Snapshot } | null>;
+}
 
 export interface HopServerOptions {
   readonly hop: Hop;
   /** Accepted secrets, one or two. */
   readonly secrets: readonly string[];
   readonly limits: DecodeLimits;
-  /** The current snapshot; null before the first load. */
-  readonly snapshot: () => Snapshot | null;
+  readonly source: SnapshotAnswers;
   /** The keys for tokens; null without any. */
-  readonly keys: () => readonly VerificationKey[] | null;
+  readonly keys: readonly VerificationKey[] | null;
   /** Certificate and key in PEM; null for plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
   /** Told of an error that is ours: a line for the log. */
@@ -99,7 +106,7 @@ export class HopServer {
       return sendRefusal(request, response, refuse(405, 'endpoint', `This endpoint is for ${method}.`));
     }
     if (path === '/v1/snapshot') return await this.#snapshot(request, response);
-    if (path === '/v1/keys') return sendKeys(response, this.#options.keys());
+    if (path === '/v1/keys') return sendKeys(response, this.#options.keys);
     await this.#transaction(request, response);
   }
 
@@ -128,7 +135,11 @@ export class HopServer {
   }
 
   async #snapshot(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const snapshot = this.#options.snapshot();
+    const known = request.headers['if-none-match'];
+    const { source } = this.#options;
+    let snapshot = source.current()?.snapshot ?? null;
+    // A worker that has the current one asks because a name was not in it: it may have been made a moment ago.
+    if (snapshot !== null && matches(known, etagOf(snapshot))) snapshot = (await source.fresh())?.snapshot ?? null;
     if (snapshot === null) {
       const message = 'The schema cache has not been loaded yet.';
       const failure = { kind: 'unavailable', reason: 'no snapshot', message, detail: null } as const;
@@ -138,7 +149,7 @@ export class HopServer {
     }
     const encoded = await this.#snapshots.encode(snapshot);
     const headers = ['ETag', encoded.etag, 'Cache-Control', 'private, no-cache', 'Vary', 'Accept-Encoding'];
-    if (matches(request.headers['if-none-match'], encoded.etag)) {
+    if (matches(known, encoded.etag)) {
       response.writeHead(304, headers).end();
       return;
     }

@@ -13,6 +13,9 @@ export interface EncodedSnapshot {
   readonly gzip: Buffer;
 }
 
+/** The snapshot's version as an entity tag. */
+export const etagOf = (snapshot: Snapshot): string => `"${snapshot.version}"`;
+
 /** Keeps the encoded form of the last snapshot that was asked for. */
 export class SnapshotEncoder {
   #snapshot: Snapshot | null = null;
@@ -29,7 +32,7 @@ export class SnapshotEncoder {
 
 async function encodeSnapshot(snapshot: Snapshot): Promise<EncodedSnapshot> {
   const json = Buffer.from(JSON.stringify(snapshot));
-  return { etag: `"${snapshot.version}"`, json, gzip: await compress(json) };
+  return { etag: etagOf(snapshot), json, gzip: await compress(json) };
 }
 
 /** If-None-Match with this tag in its list (RFC 9110, 13.1.2: weak comparison). */

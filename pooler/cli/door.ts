@@ -1,0 +1,69 @@
+/** The pooler's door: the hop's server, with the rules for where it may listen. */
+import { readFileSync } from 'node:fs';
+import type { Config } from '../../shared/config/resolve.ts';
+import { workerSettings } from '../../shared/config/worker-settings.ts';
+import { HEAD_LIMIT } from '../../shared/hop/codec.ts';
+import { Authenticator } from '../../worker/auth/authenticator.ts';
+import { HopServer } from '../hop/server.ts';
+import type { Log } from '../log.ts';
+import { type Pooler, StartError } from '../start.ts';
+import type { Trust } from '../transaction/transactor.ts';
+import { listen } from './listen.ts';
+
+/**
+ * Whose word counts for a request that comes over the hop: the token's, verified here. Without keys here it is the message's, but
+ * only for the roles that the configuration lists.
+ */
+export function hopTrust(config: Config): Trust {
+  if (config.jwtKeys === null && config.allowedRoles.length > 0) return { kind: 'list' };
+  const keys = config.jwtKeys === null ? null : { keys: config.jwtKeys };
+  const authenticator = new Authenticator(keys, workerSettings(config));
+  return { kind: 'token', verify: (token) => authenticator.authenticate(token) };
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
+
+function readPem(path: string, variable: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new StartError(`${variable} names the file ${path}, which cannot be read.`);
+  }
+}
+
+function certificate(config: Config): { readonly cert: string; readonly key: string } | null {
+  const { poolerTlsCert: cert, poolerTlsKey: key } = config;
+  if (cert === null || key === null) return null;
+  return { cert: readPem(cert, 'EDGEREST_POOLER_TLS_CERT'), key: readPem(key, 'EDGEREST_POOLER_TLS_KEY') };
+}
+
+/** Opens the door. Returns the server and where it listens. Throws StartError: no secret, no TLS beyond loopback, no free port. */
+export async function openDoor(
+  config: Config,
+  pooler: Pooler,
+  log: Log,
+): Promise<{ readonly server: HopServer; readonly address: string }> {
+  if (config.poolerSecret === null) {
+    throw new StartError(
+      'EDGEREST_POOLER_SECRET is missing: make one with `openssl rand -base64 32` and give it to the worker too.',
+    );
+  }
+  const tls = certificate(config);
+  if (tls === null && !config.behindProxy && !LOOPBACK.test(config.poolerHost)) {
+    throw new StartError(
+      `EDGEREST_POOLER_HOST is ${config.poolerHost}: beyond loopback the pooler needs TLS (EDGEREST_POOLER_TLS_CERT and _KEY), ` +
+        'or EDGEREST_BEHIND_PROXY=1 where a proxy in front of it has it.',
+    );
+  }
+  const server = new HopServer({
+    hop: pooler.hop,
+    secrets: [config.poolerSecret, config.poolerSecretPrevious].filter((secret) => secret !== null),
+    limits: { head: HEAD_LIMIT, payload: config.maxBodySize },
+    source: pooler.source,
+    keys: config.jwtKeys,
+    tls,
+    onError: (message) => log('error', `The hop: ${message}`),
+  });
+  const address = await listen(server.server, config.poolerHost, config.poolerPort, 'EDGEREST_POOLER_PORT');
+  return { server, address };
+}

@@ -1,0 +1,26 @@
+/** `edgerest pooler`: the pooler alone, for workers that are elsewhere. */
+import { startPooler } from '../start.ts';
+import { VERSION } from '../version.ts';
+import { configure } from './config.ts';
+import { hopTrust, openDoor } from './door.ts';
+import { DRAIN_TIMEOUT, onShutdown, within } from './shutdown.ts';
+
+/** Starts it and returns when it listens; it ends with the process. Throws StartError. */
+export async function pooler(): Promise<void> {
+  const { config, log } = configure();
+  log('notice', `Starting edgerest ${VERSION} (pooler)`);
+  const shutdown = onShutdown(log);
+  const running = await startPooler({
+    config,
+    log,
+    trust: hopTrust(config),
+    onFatal: (message) => {
+      log('notice', `The database refused the login: ${message}`);
+      shutdown.end(1);
+    },
+  });
+  shutdown.add(() => running.close(DRAIN_TIMEOUT));
+  const { server, address } = await openDoor(config, running, log);
+  shutdown.add(() => within(DRAIN_TIMEOUT, server.close(), () => server.server.closeAllConnections()));
+  log('notice', `Pooler listening on ${address}`);
+}

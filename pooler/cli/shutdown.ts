@@ -1,0 +1,53 @@
+/** SIGTERM and SIGINT: the first ends what was started, in order; a later one ends the process at once. */
+import { constants } from 'node:os';
+import type { Log } from '../log.ts';
+
+type Signal = 'SIGTERM' | 'SIGINT';
+const SIGNALS: readonly Signal[] = ['SIGTERM', 'SIGINT'];
+
+/** npm passes a terminal's Ctrl-C on although we got it too: signals this close together (milliseconds) are one. */
+const SAME_SIGNAL = 1000;
+
+/** Milliseconds for requests under way to be answered. Orchestrators kill after 30 seconds. */
+export const DRAIN_TIMEOUT = 25_000;
+
+export interface Shutdown {
+  /** Adds a step that runs when the process is told to stop: what was started last ends first. */
+  add(step: () => Promise<void>): void;
+  /** Ends everything that was added and then the process, with this exit code. */
+  end(code: number): void;
+}
+
+/** Takes over the signals. */
+export function onShutdown(log: Log): Shutdown {
+  const steps: (() => Promise<void>)[] = [];
+  let since: number | null = null;
+
+  const run = async (code: number): Promise<void> => {
+    for (const step of steps.reverse()) {
+      await step().catch((error: unknown) => {
+        log('error', `While stopping: ${error instanceof Error ? error.message : String(error)}`);
+      });
+    }
+    process.exit(code);
+  };
+  const end = (code: number): void => {
+    if (since !== null) return;
+    since = performance.now();
+    void run(code);
+  };
+  const signalled = (signal: Signal): void => {
+    if (since === null) {
+      log('notice', `Stopping on ${signal}`);
+      end(0);
+    } else if (performance.now() - since > SAME_SIGNAL) process.exit(128 + constants.signals[signal]);
+  };
+  for (const signal of SIGNALS) process.on(signal, () => signalled(signal));
+  return { add: (step) => steps.push(step), end };
+}
+
+/** Waits for a step; `force` ends it when it takes longer than the milliseconds given. */
+export async function within(timeout: number, step: Promise<void>, force: () => void): Promise<void> {
+  const timer = setTimeout(force, timeout);
+  await step.finally(() => clearTimeout(timer));
+}
