@@ -123,7 +123,7 @@ inEachMode(({ ask, blog, newUser, sign }) => {
   test('a token for a role that is not there, or that the API must not become, gives nothing', async () => {
     const unknown = await ask('GET', '/user', { token: await sign({ role: 'blog_user_999999' }) });
     expect(unknown).toMatchObject({ status: 401, json: { code: '22023' } });
-    for (const role of ['postgres', 'authenticator', 'blog_accounts', 'blog_author', 'pg_read_all_data', 'none', '']) {
+    for (const role of ['postgres', 'authenticator', 'blog_accounts', 'pg_read_all_data', 'none', '']) {
       const answer = await ask('GET', '/user', { token: await sign({ role }) });
       expect(answer.status, role).toBeGreaterThanOrEqual(400);
       expect(answer.status, role).toBeLessThan(500);

@@ -71,7 +71,7 @@ inEachMode(({ ask, blog, newUser }) => {
   });
 
   test('and, or and not', async () => {
-    const filter = 'and=(id.lte.60,or(age.lt.12,and(age.gt.60,not.paid.is.true)))';
+    const filter = 'and=(id.lte.60,or(age.lt.12,and(age.gt.60,paid.not.is.true)))';
     const answer = await ask('GET', `/user?${filter}&name=not.eq.Vint&select=id,name&order=age.desc,id`);
     expect(answer.json).toEqual(
       await fromDatabase(`
