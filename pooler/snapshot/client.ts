@@ -1,6 +1,7 @@
 /** A postgres.js client of one connection, made from our own reading of the connection string. */
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import postgres, { type Sql } from 'postgres';
 import type { ConnectionConfig, Endpoint, TlsConfig } from '../wire/config.ts';
 
@@ -36,31 +37,43 @@ function open(endpoint: Endpoint, timeout: number): Promise<Socket> {
   });
 }
 
+interface Sockets {
+  readonly next: () => Promise<Socket>;
+  /** The name of the server that the last socket leads to. */
+  readonly host: () => string;
+}
+
 /**
  * Gives a socket to the next endpoint that can be reached, each endpoint once, then throws. postgres.js asks again at
  * once, and for ever, where a server accepts and closes without a word; a client of ours is for one connection.
  */
-function sockets(endpoints: readonly Endpoint[], timeout: number): () => Promise<Socket> {
+function sockets(endpoints: readonly Endpoint[], timeout: number): Sockets {
   const remaining = endpoints.values();
   let last: unknown = new Error('the database server closed the connection');
-  return async () => {
+  let host = '';
+  const next = async (): Promise<Socket> => {
     for (const endpoint of remaining) {
       try {
         const socket = await open(endpoint, timeout);
-        // postgres.js names the server in TLS by this
-        return Object.assign(socket, endpoint.kind === 'tcp' ? { host: endpoint.host, port: endpoint.port } : {});
+        if (endpoint.kind === 'unix') return socket;
+        host = endpoint.host;
+        // postgres.js names the server in TLS and in messages by these
+        return Object.assign(socket, { host: endpoint.host, port: endpoint.port });
       } catch (error) {
         last = error;
       }
     }
     throw last;
   };
+  return { next, host: () => host };
 }
 
-function tls(config: TlsConfig): 'prefer' | object | false {
+function tls(config: TlsConfig, host: () => string): 'prefer' | object | false {
   const file = (path: string): Buffer => readFileSync(path);
   const root = config.rootCertificate === 'system' ? null : config.rootCertificate;
-  switch (config.mode) {
+  // postgres.js does not bind to the channel: a certificate that is checked wholly has to do instead
+  const mode = config.channelBinding === 'require' ? 'verify-full' : config.mode;
+  switch (mode) {
     case 'disable':
       return false;
     case 'allow':
@@ -72,14 +85,16 @@ function tls(config: TlsConfig): 'prefer' | object | false {
       return {
         minVersion: config.minimumVersion,
         // as libpq: a root certificate that is given is used even where the mode does not ask for it
-        rejectUnauthorized: config.mode !== 'require' || root !== null,
+        rejectUnauthorized: mode !== 'require' || root !== null,
         ...(root === null ? {} : { ca: file(root) }),
         ...(config.certificate === null ? {} : { cert: file(config.certificate) }),
         ...(config.key === null ? {} : { key: file(config.key) }),
-        ...(config.mode === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
+        // Node would check the certificate of a server known by its address for `localhost`: postgres.js gives it no name
+        checkServerIdentity: (_: string, certificate: PeerCertificate) =>
+          mode === 'verify-full' ? checkServerIdentity(host(), certificate) : undefined,
       };
   }
-  return config.mode satisfies never;
+  return mode satisfies never;
 }
 
 const isSupportedTarget = (
@@ -97,14 +112,15 @@ export function singleConnection(
 ): Sql {
   const timeout = config.connectTimeout || DEFAULT_CONNECT_TIMEOUT;
   const { onNotification, onClose } = hooks;
+  const { next, host } = sockets(config.endpoints, timeout);
   const options: postgres.Options<Record<string, never>> & Internals = {
     // only the number of hosts and their names in error messages matter: the sockets are ours
     host: config.endpoints.map((e) => (e.kind === 'tcp' && !e.host.includes(':') ? e.host : 'localhost')).join(),
     user: config.user,
     password: () => config.password?.reveal() ?? '',
     database: config.database,
-    ssl: config.endpoints.every((e) => e.kind === 'unix') ? false : tls(config.tls),
-    socket: sockets(config.endpoints, timeout),
+    ssl: config.endpoints.every((e) => e.kind === 'unix') ? false : tls(config.tls, host),
+    socket: next,
     max: 1,
     connect_timeout: Math.ceil(timeout / 1000),
     max_lifetime: null,
