@@ -238,7 +238,11 @@ export class Connection implements MessageHandler, TransportListener {
 
   rowStream(): MessageStream | null {
     const stream = this.#pending[0]?.batch.rowStream() ?? null;
-    if (stream !== null) stream.resume = () => this.#session.transport.resume();
+    if (stream !== null) {
+      stream.resume = () => this.#session.transport.resume();
+      // Nobody waits for it any more.
+      if (this.#journey?.cancelled !== null) stream.discard();
+    }
     this.#stream = stream;
     return stream;
   }
@@ -347,6 +351,10 @@ export class Connection implements MessageHandler, TransportListener {
   /** The server is ready, nothing is left behind and nobody can disturb the next flight: the connection is free. */
   #release(): void {
     this.#journey = null;
+    if (this.#graceTimer !== null) {
+      clearTimeout(this.#graceTimer);
+      this.#graceTimer = null;
+    }
     if (this.#parametersChanged && !this.#parametersIntact()) {
       this.#abandon(null);
       return;

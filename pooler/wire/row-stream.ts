@@ -69,11 +69,12 @@ export class RowStream implements MessageStream {
     this.#left = length;
     const kept = new RawRow(columns, row);
     this.#started(kept);
-    this.#sink.start(kept, length, () => {
-      if (!this.#paused) return;
-      this.#paused = false;
-      this.resume();
-    });
+    if (!this.#discarding)
+      this.#sink.start(kept, length, () => {
+        if (!this.#paused) return;
+        this.#paused = false;
+        this.resume();
+      });
   }
 }
 
