@@ -35,6 +35,7 @@ const snapshot = (version: string): Snapshot => ({
   serverVersion: 180000,
   tables: [],
   relationships: [],
+  concealedOrigins: [],
   routines: [],
   representations: [],
   mediaHandlers: [],

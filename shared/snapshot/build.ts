@@ -144,12 +144,19 @@ const buildMediaHandlers = (rows: CatalogRows): readonly MediaHandler[] =>
  */
 export async function buildSnapshot(rows: CatalogRows, settings: WorkerSettings, loadedAt: number): Promise<Snapshot> {
   const viewKeys = findViewKeys(rows.relations, rows.views, rows.constraints);
-  const tables = buildTables(rows, viewPrimaryKeys(viewKeys));
-  const primaryKeys = new Map(tables.map((t) => [identifierKey(t), t.primaryKey]));
+  const viewPrimaryKey = viewPrimaryKeys(viewKeys);
+  const tables = buildTables(rows, viewPrimaryKey);
+  // Of all schemas: junctions that are not exposed conceal what they relate.
+  const primaryKeys = new Map([
+    ...viewPrimaryKey,
+    ...rows.constraints.flatMap((c) =>
+      c[0] === 'p' ? [[identifierKey({ schema: c[3], name: c[4] }), c[6] ?? []] as const] : [],
+    ),
+  ]);
   const content = {
     serverVersion: rows.server[0],
     tables,
-    relationships: buildRelationships(rows.constraints, rows.computedRelationships, {
+    ...buildRelationships(rows.constraints, rows.computedRelationships, {
       viewKeys,
       primaryKeyOf: (id) => primaryKeys.get(identifierKey(id)) ?? [],
       schemas: settings.dbSchemas,

@@ -19,6 +19,8 @@ beforeAll(async () => {
     create table friends (a int references clients, b int references clients, primary key (a, b));
     create table private.secrets (id int primary key, project_id int references projects);
     create table private.links (project_id int references projects, tag_id int references tags, primary key (project_id, tag_id));
+    create table labels (id int primary key);
+    create table private.labelled (label_id int references labels, tag_id int references tags, primary key (label_id, tag_id));
     create table v2.tasks (id int primary key, project_id int references projects);
     create table events (id int, at date, project_id int references projects, primary key (id, at)) partition by range (at);
     create table events_1 partition of events for values from ('2020-01-01') to ('2021-01-01');
@@ -77,6 +79,10 @@ test('a junction needs both foreign keys in its primary key, and to be exposed; 
     'one-to-many api.project_tags(id=project_id)',
     'computed many tags api.tags',
   ]);
+});
+
+test('relations that only hidden junctions and hidden targets relate are known by name', () => {
+  expect(schema.snapshot.concealedOrigins).toEqual([{ table: { schema: 'api', name: 'labels' }, schema: 'api' }]);
 });
 
 test('a partitioned table is related, its partitions are not', () => {

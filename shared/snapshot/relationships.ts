@@ -5,7 +5,15 @@
 import { identifierKey, type QualifiedIdentifier } from '../sql/identifiers.ts';
 import { compareBoolean, compareLists, compareText } from './order.ts';
 import type { ComputedRelationshipRow, ConstraintRow } from './rows.ts';
-import type { Cardinality, ColumnPairs, ComputedRelationship, DetectedRelationship, Relationship } from './types.ts';
+import {
+  type Cardinality,
+  type ColumnPairs,
+  type ComputedRelationship,
+  type DetectedRelationship,
+  type Relationship,
+  type Snapshot,
+  targetSchema,
+} from './types.ts';
 import type { ViewKeys } from './viewkeys.ts';
 
 const sameIdentifier = (a: QualifiedIdentifier, b: QualifiedIdentifier): boolean =>
@@ -249,6 +257,21 @@ export interface RelationshipContext {
   readonly schemas: readonly string[];
 }
 
+export type Related = Pick<Snapshot, 'relationships' | 'concealedOrigins'>;
+
+/** The relations that are related to a schema only by what is left out. */
+function concealedOrigins(
+  candidates: readonly Relationship[],
+  relationships: readonly Relationship[],
+): Snapshot['concealedOrigins'] {
+  const key = (r: Relationship): string => `${identifierKey(r.table)}\0${targetSchema(r)}`;
+  const reached = new Set(relationships.map(key));
+  const concealed = candidates.filter((r) => !reached.has(key(r)));
+  return [...new Map(concealed.map((r) => [key(r), { table: r.table, schema: targetSchema(r) }])).values()].sort(
+    (a, b) => compareIdentifiers(a.table, b.table) || compareText(a.schema, b.schema),
+  );
+}
+
 /**
  * All relationships between relations of the exposed schemas, sorted. A computed one takes the place of those that
  * lead from its table to a relation with the function's schema and name.
@@ -257,18 +280,23 @@ export function buildRelationships(
   constraints: readonly ConstraintRow[],
   computedRows: readonly ComputedRelationshipRow[],
   { viewKeys, primaryKeyOf, schemas }: RelationshipContext,
-): readonly Relationship[] {
+): Related {
   const exposed = (id: QualifiedIdentifier): boolean => schemas.includes(id.schema);
   const keys = keyRelationships(constraints, viewKeys);
   const computedRelationships = computedRows.map(computed);
   const pair = (a: QualifiedIdentifier, b: QualifiedIdentifier): string => `${identifierKey(a)}\0${identifierKey(b)}`;
   const overridden = new Set(computedRelationships.map((r) => pair(r.table, r.function)));
-  const detected = [...keys.map(forward), ...keys.map(inverse), ...manyToMany(keys, primaryKeyOf)].filter(
-    (r) =>
-      exposed(r.table) &&
-      exposed(r.foreignTable) &&
-      (r.cardinality.kind !== 'many-to-many' || exposed(r.cardinality.junction.table)) &&
-      !overridden.has(pair(r.table, r.foreignTable)),
-  );
-  return [...detected, ...computedRelationships.filter((r) => exposed(r.foreignTable))].sort(compareRelationships);
+  const candidates = [
+    ...[...keys.map(forward), ...keys.map(inverse), ...manyToMany(keys, primaryKeyOf)].filter(
+      (r) => !overridden.has(pair(r.table, r.foreignTable)),
+    ),
+    ...computedRelationships,
+  ].filter((r) => exposed(r.table) && schemas.includes(targetSchema(r)));
+  const relationships = candidates
+    .filter((r) => exposed(r.foreignTable) && junctionIs(r, exposed))
+    .sort(compareRelationships);
+  return { relationships, concealedOrigins: concealedOrigins(candidates, relationships) };
 }
+
+const junctionIs = (r: Relationship, exposed: (id: QualifiedIdentifier) => boolean): boolean =>
+  r.kind === 'computed' || r.cardinality.kind !== 'many-to-many' || exposed(r.cardinality.junction.table);

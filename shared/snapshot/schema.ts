@@ -1,6 +1,14 @@
 /** Look-ups over a snapshot. Indexes are made on first use: most requests touch few relations. */
 import { identifierKey, type QualifiedIdentifier } from '../sql/identifiers.ts';
-import type { DataRepresentation, MediaHandler, Relationship, Routine, Snapshot, Table } from './types.ts';
+import {
+  type DataRepresentation,
+  type MediaHandler,
+  type Relationship,
+  type Routine,
+  type Snapshot,
+  type Table,
+  targetSchema,
+} from './types.ts';
 
 function group<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<string, readonly T[]> {
   const groups = new Map<string, T[]>();
@@ -36,10 +44,7 @@ export class Schema {
 
   /** The relationships of a source whose target is in `schema`; for computed ones, whose function is. */
   relationships(source: QualifiedIdentifier, schema: string): readonly Relationship[] {
-    this.#relationships ??= group(
-      this.snapshot.relationships,
-      (r) => `${identifierKey(r.table)}\0${(r.kind === 'computed' ? r.function : r.foreignTable).schema}`,
-    );
+    this.#relationships ??= group(this.snapshot.relationships, (r) => `${identifierKey(r.table)}\0${targetSchema(r)}`);
     return this.#relationships.get(`${identifierKey(source)}\0${schema}`) ?? [];
   }
 

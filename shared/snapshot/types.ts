@@ -79,6 +79,9 @@ export interface ComputedRelationship {
 
 export type Relationship = DetectedRelationship | ComputedRelationship;
 
+/** The schema under which a relationship is found: its target's; for a computed one, its function's. */
+export const targetSchema = (r: Relationship): string => (r.kind === 'computed' ? r.function : r.foreignTable).schema;
+
 /** Whether at most one row of the target belongs to a row of the source. */
 export const isToOne = (r: Relationship): boolean =>
   r.kind === 'computed' ? r.toOne : r.cardinality.kind === 'many-to-one' || r.cardinality.kind === 'one-to-one';
@@ -145,6 +148,8 @@ export interface Snapshot {
   readonly serverVersion: number;
   readonly tables: readonly Table[];
   readonly relationships: readonly Relationship[];
+  /** Relations that are related to a schema only through what is not exposed: for these no other name is suggested. */
+  readonly concealedOrigins: readonly { readonly table: QualifiedIdentifier; readonly schema: string }[];
   readonly routines: readonly Routine[];
   readonly representations: readonly DataRepresentation[];
   readonly mediaHandlers: readonly MediaHandler[];

@@ -8,11 +8,13 @@ const HASH_BYTES = 16;
 
 /** SHA-256 of the content's JSON, cut to 128 bits, as hexadecimal digits. The content's fields come in a fixed order. */
 async function contentHash(content: SnapshotContent): Promise<string> {
-  const { serverVersion, tables, relationships, routines, representations, mediaHandlers, settings } = content;
+  const { serverVersion, tables, relationships, concealedOrigins, routines, representations, mediaHandlers, settings } =
+    content;
   const text = JSON.stringify([
     serverVersion,
     tables,
     relationships,
+    concealedOrigins,
     routines,
     representations,
     mediaHandlers,

@@ -5,7 +5,7 @@ import type { KeySet } from '../auth/keys.ts';
 const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const LISTS = ['tables', 'relationships', 'routines', 'representations', 'mediaHandlers'];
+const LISTS = ['tables', 'relationships', 'concealedOrigins', 'routines', 'representations', 'mediaHandlers'];
 
 const isSnapshot = (json: unknown): json is Snapshot =>
   isObject(json) &&

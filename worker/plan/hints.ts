@@ -1,7 +1,7 @@
 /** Suggestions for names that were not found. Names of relations and functions need a close match: they could leak. */
 import { compareText } from '../../shared/snapshot/order.ts';
 import type { Schema } from '../../shared/snapshot/schema.ts';
-import type { Routine } from '../../shared/snapshot/types.ts';
+import { type Routine, targetSchema } from '../../shared/snapshot/types.ts';
 import { identifierKey, type QualifiedIdentifier, qualified } from '../../shared/sql/identifiers.ts';
 import { type FuzzySet, fuzzyMatch, fuzzyMatches, fuzzySet } from './fuzzy.ts';
 import { hashIdentifier, inHashOrder } from './hash-order.ts';
@@ -16,14 +16,17 @@ const nameSets = new WeakMap<Schema, Map<string, FuzzySet | null>>();
 
 /** The names, in the order in which PostgREST adds them to a set. */
 function namesOf(schema: Schema, kind: NameKind, schemaName: string): readonly string[] {
-  const { tables, routines, relationships } = schema.snapshot;
+  const { tables, routines, relationships, concealedOrigins } = schema.snapshot;
   switch (kind) {
     case 'tables':
       return hashOrdered(tables.filter((t) => t.schema === schemaName)).toReversed();
     case 'routines':
       return hashOrdered(routines.filter((r) => r.schema === schemaName));
     case 'origins': {
-      const origins = relationships.filter((r) => r.foreignTable.schema === schemaName).map((r) => r.table);
+      const origins = [
+        ...relationships.filter((r) => targetSchema(r) === schemaName),
+        ...concealedOrigins.filter((o) => o.schema === schemaName),
+      ].map(({ table }) => table);
       return hashOrdered(origins, schemaName);
     }
     default:
@@ -63,6 +66,11 @@ export function missingTableHint(schema: Schema, schemaName: string, name: strin
   return match === null ? null : `Perhaps you meant the table '${schemaName}.${match}'`;
 }
 
+const isConcealed = (schema: Schema, schemaName: string, origin: string): boolean =>
+  schema.snapshot.concealedOrigins.some(
+    ({ table, schema: target }) => table.schema === schemaName && table.name === origin && target === schemaName,
+  );
+
 /** For PGRST200: another origin when that one has no relationships, else another target; none when both are right. */
 export function missingRelationshipHint(
   schema: Schema,
@@ -72,6 +80,7 @@ export function missingRelationshipHint(
 ): string | null {
   const relationships = schema.relationships(qualified(schemaName, origin), schemaName);
   if (relationships.length === 0) {
+    if (isConcealed(schema, schemaName, origin)) return null;
     const origins = nameSet(schema, 'origins', schemaName);
     const match = origins && fuzzyMatch(origins, origin);
     return match === null ? null : `Perhaps you meant '${match}' instead of '${origin}'.`;

@@ -180,6 +180,7 @@ export const snapshot: Snapshot = {
   serverVersion: 180000,
   tables,
   relationships,
+  concealedOrigins: [{ table: id('customers'), schema: 'test' }],
   routines,
   representations: [
     { sourceType: 'public.color', targetType: 'json', function: 'public.color_to_json' },

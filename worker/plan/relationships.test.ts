@@ -65,6 +65,11 @@ describe('a missing relationship', () => {
       hint: "Perhaps you meant 'clients' instead of 'clientes'.",
     });
     expect(errorOf(() => find('clients', 'zzz'))).toMatchObject({ hint: null });
+    // Its relationships are concealed: suggesting another origin would not help.
+    expect(errorOf(() => find('customers', 'projects'))).toMatchObject({ hint: null });
+    expect(errorOf(() => find('customer', 'projects'))).toMatchObject({
+      hint: "Perhaps you meant 'customers' instead of 'customer'.",
+    });
   });
 });
 
