@@ -49,9 +49,9 @@ function tlsFront({ key, certificate }: Certificate): Promise<number> {
   );
 }
 
-const configOf = (...ports: readonly number[]): ConnectionConfig => ({
+const configOf = (ports: readonly number[], host = '127.0.0.1'): ConnectionConfig => ({
   ...parseConnectionString(superuserUri(), {}),
-  endpoints: ports.map((port) => ({ kind: 'tcp', host: '127.0.0.1', address: null, port })),
+  endpoints: ports.map((port) => ({ kind: 'tcp', host, address: null, port })),
 });
 
 test('it connects as the connection string says', async () => {
@@ -64,11 +64,11 @@ test('it connects as the connection string says', async () => {
   await sql.end();
 });
 
-test('an unreachable server is an error, not a wait', async () => {
+test.each(['127.0.0.1', 'localhost'])('an unreachable server is an error that says so: %s', async (host) => {
   const port = await listen(createServer());
   servers.splice(0)[0]?.close();
-  const sql = singleConnection(configOf(port));
-  await expect(sql`select 1`).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  const sql = singleConnection(configOf([port], host));
+  await expect(sql`select 1`).rejects.toThrow('ECONNREFUSED');
   await sql.end({ timeout: 0 });
 });
 
@@ -80,7 +80,7 @@ test('a server that closes at once is tried once', async () => {
       socket.destroy();
     }),
   );
-  const sql = singleConnection(configOf(port));
+  const sql = singleConnection(configOf([port]));
   await expect(sql`select 1`).rejects.toThrow('closed');
   await sql.end({ timeout: 0 });
   expect(connections).toBe(1);
@@ -89,7 +89,7 @@ test('a server that closes at once is tried once', async () => {
 test('the next host is tried when one cannot be reached', async () => {
   const away = await listen(createServer());
   servers.splice(0)[0]?.close();
-  const sql = singleConnection(configOf(away, testServer().port), {}, 'read-write');
+  const sql = singleConnection(configOf([away, testServer().port]), {}, 'read-write');
   expect(await sql`select 1 as one`).toEqual([{ one: 1 }]);
   await sql.end();
 });

@@ -60,7 +60,8 @@ function sockets(endpoints: readonly Endpoint[], timeout: number): Sockets {
         // postgres.js names the server in TLS and in messages by these
         return Object.assign(socket, { host: endpoint.host, port: endpoint.port });
       } catch (error) {
-        last = error;
+        // of a name with several addresses: an error for each, and no message
+        last = error instanceof AggregateError ? error.errors[0] : error;
       }
     }
     throw last;

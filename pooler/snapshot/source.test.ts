@@ -81,6 +81,17 @@ test('a table made a moment ago is found once its notification was sent', async 
   expect(tables()).toEqual(['one', 'three', 'two']);
 });
 
+test('a reload that finds nothing new keeps the version', async () => {
+  const { database, source } = await sourceOn('create schema api', configOf());
+  await source.start(configOf());
+  const before = source.current()?.snapshot.version;
+  expect(await source.reload()).toBe(true);
+  expect(source.current()?.snapshot.version).toBe(before);
+  await database.sql`create table api.one (id int)`;
+  expect(await source.reload()).toBe(true);
+  expect(source.current()?.snapshot.version).not.toBe(before);
+});
+
 test('other payloads and other channels say nothing', async () => {
   const { database, source, events } = await sourceOn('create schema api', configOf());
   await source.start(configOf());

@@ -26,6 +26,12 @@ export interface Loaded {
   readonly config: Config;
 }
 
+const hashOf = ({ version }: Snapshot): string => version.slice(version.indexOf('-'));
+
+/** The older of two snapshots with equal content: nobody has to fetch it again. */
+const newest = (before: Snapshot | undefined, loaded: Snapshot): Snapshot =>
+  before && hashOf(before) === hashOf(loaded) ? before : loaded;
+
 /**
  * Owns at most two connections: one for LISTEN, one for introspection that is open only while a load runs.
  * `start()` once, then `current()`; `close()` at the end.
@@ -99,7 +105,7 @@ export class SnapshotSource {
     try {
       const config = await this.#options.config(sql);
       const roles = await loadRoles(sql, config);
-      const snapshot = await loadSnapshot(sql, config);
+      const snapshot = newest(this.#loaded?.snapshot, await loadSnapshot(sql, config));
       this.#loaded = Object.freeze({ snapshot, roles, config });
       await this.#listen(config);
       return snapshot;
