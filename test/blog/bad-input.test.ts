@@ -1,6 +1,8 @@
 /** What cannot be answered is refused with PostgREST's status, code and shape, and the program goes on. */
+import { request } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
-import { type Ask, inEachMode } from './server.ts';
+import { sharedBlog } from './database.ts';
+import { type Ask, blogVariables, inEachMode, modes, startServer } from './server.ts';
 
 const json = (body: string): Ask => ({ body });
 const header = (name: string, value: string): Ask => ({ headers: { [name]: value } });
@@ -49,8 +51,8 @@ inEachMode(({ ask }) => {
     expect(await ask('GET', '/user?select=name&id=eq.1')).toMatchObject({ status: 200, json: [{ name: 'Ada' }] });
   });
 
-  test.each(refused)('%s: %s %s', async (_what, method, target, request, status, code) => {
-    const answer = await ask(method, target, request);
+  test.each(refused)('%s: %s %s', async (_what, method, target, asked, status, code) => {
+    const answer = await ask(method, target, asked);
     expect(answer).toMatchObject({ status, json: { code, message: expect.any(String) } });
     expect(Object.keys(Object(answer.json)).sort()).toEqual(['code', 'details', 'hint', 'message']);
     expect(answer.headers.get('Content-Type')).toBe('application/json; charset=utf-8');
@@ -75,4 +77,36 @@ inEachMode(({ ask }) => {
     expect(answer).toMatchObject({ status: 400, json: { code: '23514' } });
     expect((await ask('GET', `/user?name=eq.${encodeURIComponent(name)}`)).json).toEqual([]);
   });
+});
+
+/** The status for a body without a Content-Length: its size is known only when it has come. */
+function streamedStatus(url: string, body: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const sending = request(url, { method: 'POST' }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    sending.on('error', reject);
+    sending.write(body.slice(0, 10));
+    sending.end(body.slice(10));
+  });
+}
+
+test.each(modes)('%s refuses a body that is too large', async (mode) => {
+  const server = await startServer(mode, { ...blogVariables(await sharedBlog()), EDGEREST_MAX_BODY_SIZE: '100000' });
+  try {
+    const name = `long ${crypto.randomUUID()}`;
+    const accepted = await server.ask('POST', '/user', { body: { name, last_name: 'x'.repeat(99_000) } });
+    expect(accepted).toMatchObject({ status: 201 });
+    for (const size of [100_000, 10_000_000]) {
+      const body = JSON.stringify({ name, last_name: 'x'.repeat(size) });
+      const answer = await server.ask('POST', '/user', { body });
+      expect(answer).toMatchObject({ status: 413, json: { code: 'EDGE005', message: expect.any(String) } });
+      expect(await streamedStatus(`${server.url}/user`, body)).toBe(413);
+    }
+    const written = await server.ask('GET', `/user?select=name&name=eq.${encodeURIComponent(name)}`);
+    expect(written).toMatchObject({ status: 200, json: [{ name }] });
+  } finally {
+    await server.stop();
+  }
 });

@@ -31,18 +31,34 @@ function headerPairs(raw: readonly string[]): (readonly [string, string])[] {
 const hasBody = (headers: IncomingMessage['headers']): boolean =>
   headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 
+/**
+ * Bytes beyond the limit that are read and thrown away. A client that is still sending when the connection closes gets a reset
+ * in place of the answer.
+ */
+const DISCARD_LIMIT = 64 * 1024 * 1024;
+
 /** The whole body; null where it is larger than the limit. Rejects where the client goes away in the middle. */
-async function readBody(request: IncomingMessage, limit: number): Promise<Uint8Array | null> {
-  if (Number(request.headers['content-length'] ?? 0) > limit) return null;
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Uint8Array>) {
-    length += chunk.length;
-    if (length > limit) return null;
-    chunks.push(chunk);
-  }
-  const [only] = chunks;
-  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length);
+function readBody(request: IncomingMessage, limit: number): Promise<Uint8Array | null> {
+  const most = limit + DISCARD_LIMIT;
+  if (Number(request.headers['content-length'] ?? 0) > most) return Promise.resolve(null);
+  return new Promise((resolve, reject) => {
+    let chunks: Uint8Array[] = [];
+    let length = 0;
+    request.on('data', (chunk: Uint8Array) => {
+      length += chunk.length;
+      if (length <= limit) chunks.push(chunk);
+      else chunks = [];
+      if (length <= most) return;
+      request.pause();
+      resolve(null);
+    });
+    request.once('end', () => {
+      const [only] = chunks;
+      if (length > limit) resolve(null);
+      else resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length));
+    });
+    request.once('error', reject);
+  });
 }
 
 async function write(response: ServerResponse, answer: RawResponse, server: string): Promise<void> {
@@ -78,10 +94,9 @@ export function nodeListener(handle: Handler, options: NodeOptions) {
     const answer = async (): Promise<void> => {
       const body = hasBody(request.headers) ? await readBody(request, options.bodyLimit) : NO_BODY;
       if (body === null) {
-        // The rest of the body is not read: the connection cannot carry another request.
+        // Of a body that is far too large the rest is not read: the connection cannot carry another request.
         const refusal = respondError(tooLarge(options.bodyLimit), 'verbose');
         await write(response, { ...refusal, headers: [...refusal.headers, ['Connection', 'close']] }, options.server);
-        request.destroy();
         return;
       }
       const raw: RawRequest = {
