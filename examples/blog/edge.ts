@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface Edge {
   /** Its exit status, or the signal that ended it. */
   readonly exited: Promise<number | string>;
+  /** Writes its log to standard error: what was held back during the start, and from now on all of it. */
+  showLog(): void;
   /** Asks it to end and waits for that. May be called again. */
   stop(): Promise<void>;
 }
@@ -15,7 +17,7 @@ const main = join(import.meta.dirname, '..', '..', 'pooler', 'cli', 'main.ts');
 
 /**
  * Starts it with these variables on top of our own, and returns when it answers at `url` with a status that `ready` accepts,
- * or when the signal aborts. What it says goes to our standard error. Throws when it ends instead.
+ * or when the signal aborts. When it ends instead, throws an error with the lines that it said about it.
  */
 export async function startEdge(
   url: string,
@@ -25,15 +27,26 @@ export async function startEdge(
 ): Promise<Edge> {
   const child = spawn(process.execPath, [main, 'edge'], {
     env: { ...process.env, ...variables },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const exited = once(child, 'exit').then(([status, by]: (number | string | null)[]) => status ?? by ?? 'unknown');
+  let held = '';
+  let show = (text: string): void => {
+    held += text;
+  };
+  child.stderr.setEncoding('utf8').on('data', (text: string) => show(text));
+  const exited = once(child, 'close').then(([status, by]: (number | string | null)[]) => status ?? by ?? 'unknown');
   let over = false;
   void exited.then(() => {
     over = true;
   });
   const edge: Edge = {
     exited,
+    showLog: () => {
+      process.stderr.write(held);
+      show = (text) => {
+        process.stderr.write(text);
+      };
+    },
     stop: async () => {
       child.kill('SIGTERM');
       await exited;
@@ -41,11 +54,18 @@ export async function startEdge(
   };
   while (!signal.aborted) {
     const status = await statusOf(url, signal);
-    if (over) throw new Error('the API did not start: its own message is above');
+    if (over) throw new Error(reason(held));
     if (status !== undefined && ready(status)) break;
     await sleep(50);
   }
   return edge;
+}
+
+/** What the command line says about a failed start begins with its name; anything else is shown whole. */
+function reason(log: string): string {
+  const lines = log.split('\n').filter((line) => line.startsWith('edgerest: '));
+  if (lines.length === 0) return `the API did not start:\n${log.trim()}`;
+  return lines.map((line) => line.slice('edgerest: '.length)).join('\n');
 }
 
 async function statusOf(url: string, signal: AbortSignal): Promise<number | undefined> {

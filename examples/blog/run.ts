@@ -43,10 +43,10 @@ export async function runBlog(options: RunOptions): Promise<number> {
     if (asked.signal.aborted) return 0;
     throw error;
   } finally {
-    if (started.edge || started.cluster) process.stdout.write('\nStopping … ');
+    if (started.edge || started.cluster) console.log('\nStopping …');
     await started.edge?.stop();
     await started.cluster?.stop();
-    if (started.edge || started.cluster) console.log('stopped.');
+    if (started.edge || started.cluster) console.log('Everything has stopped.');
   }
 }
 
@@ -68,6 +68,7 @@ async function run(options: RunOptions, started: Started, signal: AbortSignal): 
     console.log('PGRST_DB_URI is set: this database is served as it is, and the blog is not loaded into it.');
     // A database that is away is no reason to wait: the API answers 503 until it is back.
     started.edge = await step('pooler and worker (workerd)', () => startEdge(url, listen, () => true, signal));
+    started.edge.showLog();
     if (!signal.aborted) console.log(`\n  ${url}\n\nCtrl-C stops it.`);
     return ended(started, signal);
   }
@@ -91,6 +92,7 @@ async function run(options: RunOptions, started: Started, signal: AbortSignal): 
   const schemaRead = (status: number) => status !== 503;
   started.edge = await step('pooler and worker (workerd)', () => startEdge(url, variables, schemaRead, signal));
   if (signal.aborted) return { kind: 'asked' };
+  started.edge.showLog();
   const tokens = await step('log-in of two users', () => Promise.all(demoUsers.map((user) => logIn(url, user))));
   console.log(tour(url, tokens, { dataDir: cluster.dataDir, databasePort: cluster.port, loaded: blog.loaded }));
   return ended(started, signal);
