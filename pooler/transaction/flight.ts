@@ -121,13 +121,14 @@ export class FlightWriter {
   }
 
   #own(statement: Statement, payload: Uint8Array | null, scope: string, sink: RowSink | null): FlightStatement {
-    const { kind } = statement.result;
+    const { result } = statement;
     const flightStatement: FlightStatement = {
       text: statement.text,
       parameters: statement.parameters.map((parameter) => bound(parameter, payload)),
       prepare: this.#prepare,
       scope,
-      result: kind === 'lines' ? 'rows' : kind,
+      result: result.kind === 'lines' ? 'rows' : result.kind,
+      binary: result.kind === 'row' && result.binary === true,
     };
     return sink === null ? flightStatement : { ...flightStatement, sink };
   }

@@ -1,7 +1,7 @@
 import type { Batch } from './batch.ts';
 import { describePortalMessage, executeMessage, frontend, syncMessage } from './messages.ts';
 import { bindHead, type NamedStatement, type StatementRegistry } from './statements.ts';
-import type { FlightStatement, ParameterValue } from './types.ts';
+import type { FlightStatement } from './types.ts';
 import type { Writer } from './writer.ts';
 
 const unnamedHead = bindHead('');
@@ -30,7 +30,7 @@ export function encodeBatch(writer: Writer, batch: Batch, registry: StatementReg
         if (name === null) registry.unnamed = statement;
         else name.state = 'parsing';
       }
-      writeBind(writer, name?.bindHead ?? unnamedHead, statement.parameters);
+      writeBind(writer, name?.bindHead ?? unnamedHead, statement);
       if (statement.describe === true) writer.raw(describePortalMessage);
       writer.raw(executeMessage);
     }
@@ -66,7 +66,7 @@ function writeParse(writer: Writer, name: string, statement: FlightStatement): v
   writer.end();
 }
 
-function writeBind(writer: Writer, head: Uint8Array, parameters: readonly ParameterValue[]): void {
+function writeBind(writer: Writer, head: Uint8Array, { parameters, binary }: FlightStatement): void {
   writer.begin(frontend.bind);
   writer.raw(head);
   writer.int16(parameters.length);
@@ -83,7 +83,9 @@ function writeBind(writer: Writer, head: Uint8Array, parameters: readonly Parame
       for (const piece of value) writer.bytes(piece);
     }
   }
-  writer.int16(0);
+  // One format code is for all columns, none is text.
+  if (binary === true) writer.int16(1);
+  writer.int16(binary === true ? 1 : 0);
   writer.end();
 }
 

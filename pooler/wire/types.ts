@@ -20,6 +20,8 @@ export type FlightStatement = {
   readonly result: 'none' | 'row' | 'rows';
   /** Asks for the description of the columns too. */
   readonly describe?: boolean;
+  /** Asks for all columns in binary format. Text is the same in both. */
+  readonly binary?: boolean;
   /** For `row`: receives the last column in pieces when the row does not arrive at once. At most one statement of a flight has one. */
   readonly sink?: RowSink;
 };
@@ -52,7 +54,7 @@ export type Flight = {
   readonly signal?: CancelSignal;
 };
 
-/** A DataRow. Columns are in text format, as the server sent them. */
+/** A DataRow. Columns are as the server sent them: in text format, unless binary was asked for. */
 export interface Row {
   /** Number of columns. */
   readonly length: number;

@@ -92,7 +92,11 @@ function shape(value: unknown, at: string): ResultShape {
   const kind = oneOf(fields.kind, `${at}.kind`, ['none', 'row', 'lines']);
   if (kind !== 'row') return { kind };
   const row = { kind, body: countOrNull(fields.body, `${at}.body`) };
-  return fields.stream === true ? { ...row, stream: true } : row;
+  return {
+    ...row,
+    ...(fields.stream === true ? { stream: true } : {}),
+    ...(fields.binary === true ? { binary: true } : {}),
+  };
 }
 
 function statement(value: unknown, at: string): Statement {

@@ -24,6 +24,8 @@ export type ResultShape =
       readonly body: number | null;
       /** The body is the last column of a single row and no later statement can fail: a large one may be handed on while it arrives. */
       readonly stream?: true;
+      /** All columns are asked for in binary format: the body may be of any type, the others are of type text. */
+      readonly binary?: true;
     }
   | { readonly kind: 'lines' };
 

@@ -28,3 +28,14 @@ export function quoteIdent(name: string): string {
 /** Quotes `schema.name`, or the name alone where the schema is empty. */
 export const quoteQualified = (id: QualifiedIdentifier): string =>
   id.schema === '' ? quoteIdent(id.name) : `${quoteIdent(id.schema)}.${quoteIdent(id.name)}`;
+
+/**
+ * Quotes a name of the catalog as a string constant, for the few places where SQL takes no parameter (arguments of
+ * VARIADIC "any" functions, whose type cannot be inferred). Values of requests are always parameters. Backslashes are
+ * escaped with E'…', whatever standard_conforming_strings says (PostgreSQL docs, 4.1.2.2).
+ */
+export function quoteLiteral(name: string): string {
+  const end = name.indexOf('\0');
+  const text = (end < 0 ? name : name.slice(0, end)).replaceAll("'", "''");
+  return text.includes('\\') ? `E'${text.replaceAll('\\', '\\\\')}'` : `'${text}'`;
+}

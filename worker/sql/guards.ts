@@ -24,9 +24,9 @@ export function guardOf(one: Guard['one'], preferences: Preferences | null): Gua
   return one === null && most === null ? null : { one, most };
 }
 
-/** The column of the main statement that leaves the count behind. */
-export const guardColumn = (count: string): string =>
-  `pg_catalog.set_config('${COUNT}', (${count})::pg_catalog.text, true) AS guard`;
+/** In the main statement: leaves the count behind. */
+export const leaveCount = (count: string): string =>
+  `pg_catalog.set_config('${COUNT}', (${count})::pg_catalog.text, true)`;
 
 /** The statement that fails unless the guard holds. */
 export function guardStatement(guard: Guard): Statement {

@@ -6,7 +6,7 @@ import type { Preferences } from '../request/types.ts';
 import { COLUMN } from './columns.ts';
 import { compile } from './statements.ts';
 import { equals, facts, field, filter, insert, mutatePlan, SCHEMA, select, source } from './testing/plans.ts';
-import { type Runner, runner } from './testing/run.ts';
+import { answerOf, type Runner, runner } from './testing/run.ts';
 import { SCRIPT } from './testing/schema.ts';
 
 let database: TestDatabase;
@@ -177,7 +177,7 @@ describe('update', () => {
 
   test('rows that match', async () => {
     const row = await write(update([NAME]), { name: 'uno' });
-    expect(row.slice(0, 3)).toEqual(['', '1', '[{"id":1,"name":"uno"}]']);
+    expect(answerOf(row)).toEqual(['', '1', '[{"id":1,"name":"uno"}]']);
     expect((await write(update([NAME], { where: [equals('id', '99')] }), { name: 'x' }))[COLUMN.body]).toBe('[]');
   });
 

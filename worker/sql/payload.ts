@@ -1,5 +1,5 @@
 /** The request's body as rows: one parameter, taken apart by the database. */
-import { quoteIdent } from '../../shared/sql/identifiers.ts';
+import { quoteIdent, quoteLiteral } from '../../shared/sql/identifiers.ts';
 import type { CoercibleField } from '../plan/types.ts';
 import type { Parameters } from './parameters.ts';
 
@@ -25,7 +25,7 @@ export function payloadRows(
   const json = applyDefaults ? 'jsonb' : 'json';
   const body = `${parameters.bind({ payload: 'text' })}::pg_catalog.${json}`;
   const values = applyDefaults ? 'pgrst_json_defs.val' : 'pgrst_payload.json_data';
-  const defaults = applyDefaults ? defaultsJoin(columns, isObject, parameters) : '';
+  const defaults = applyDefaults ? defaultsJoin(columns, isObject) : '';
   const rows = `pg_catalog.${json}_to_record${isObject ? '' : 'set'}(${values})`;
   let source: string;
   if (columns.length > 0) {
@@ -39,10 +39,10 @@ export function payloadRows(
   return `FROM (SELECT ${body} AS json_data) pgrst_payload, ${defaults}LATERAL (SELECT ${read.join(', ')} FROM ${source}) ${BODY}`;
 }
 
-function defaultsJoin(columns: readonly PayloadColumn[], isObject: boolean, parameters: Parameters): string {
+function defaultsJoin(columns: readonly PayloadColumn[], isObject: boolean): string {
   const pairs: string[] = [];
   for (const c of columns) {
-    if (c.default !== null) pairs.push(`${parameters.bind(c.name)}::pg_catalog.text, ${c.default}`);
+    if (c.default !== null) pairs.push(`${quoteLiteral(c.name)}, ${c.default}`);
   }
   const defaults = `pg_catalog.jsonb_build_object(${pairs.join(', ')})`;
   const values = isObject

@@ -1,14 +1,14 @@
 /** A plan becomes the statements of one flight: the main one, then what guards or completes it. */
-import type { Statement } from '../../shared/hop/types.ts';
+import type { ResultShape, Statement } from '../../shared/hop/types.ts';
 import type { Routine } from '../../shared/snapshot/types.ts';
 import type { MutatePlan, Plan } from '../plan/types.ts';
 import type { Preferences, RowRange } from '../request/types.ts';
 import { bodyAggregate, ROWS, SOURCE } from './body.ts';
 import { callQuery } from './call.ts';
-import { COLUMN } from './columns.ts';
+import { COLUMN, EARLY_BODY } from './columns.ts';
 import { countQuery } from './count.ts';
 import { estimate, explain } from './explain.ts';
-import { type Guard, guardColumn, guardOf, guardStatement } from './guards.ts';
+import { type Guard, guardOf, guardStatement, leaveCount } from './guards.ts';
 import { isPut, mutateQuery } from './mutate.ts';
 import { isWhole } from './order.ts';
 import { arrayLiteral, Parameters } from './parameters.ts';
@@ -32,19 +32,28 @@ export interface Facts {
  */
 export function compile(plan: DatabasePlan, facts: Facts): readonly Statement[] {
   const parameters = new Parameters();
-  const isPlan = plan.mediaType.kind === 'plan';
-  const guard = isPlan ? null : guardFor(plan, facts.preferences);
-  const text = mainText(plan, facts, guard, parameters);
-  const main: Statement =
-    plan.mediaType.kind === 'plan'
-      ? { text: explain(plan.mediaType, text), parameters: parameters.values, result: { kind: 'lines' } }
-      : { text, parameters: parameters.values, result: { kind: 'row', body: COLUMN.body } };
-  if (guard !== null) return [main, guardStatement(guard)];
-  const { count } = facts.preferences;
-  if (plan.kind === 'read' && !isPlan && (count === 'planned' || count === 'estimated')) {
-    return [main, estimate(plan.read)];
+  if (plan.mediaType.kind === 'plan') {
+    const text = explain(plan.mediaType, mainText(plan, facts, explainedColumns, parameters));
+    return [{ text, parameters: parameters.values, result: { kind: 'lines' } }];
   }
-  return [main];
+  const guard = guardFor(plan, facts.preferences);
+  const columns = plan.handler.kind === 'custom' ? customColumns : rowColumns;
+  const text = mainText(plan, facts, (values) => columns(values, guard !== null), parameters);
+  const next = guard === null ? estimateFor(plan, facts.preferences) : guardStatement(guard);
+  const main: Statement = { text, parameters: parameters.values, result: shapeOf(plan, next === null) };
+  return next === null ? [main] : [main, next];
+}
+
+function shapeOf(plan: DatabasePlan, isAlone: boolean): ResultShape {
+  // What a handler of the database makes may be of any type.
+  if (plan.handler.kind === 'custom') return { kind: 'row', body: EARLY_BODY, binary: true };
+  const onlyReads = plan.kind === 'read' || (plan.kind === 'call' && plan.access === 'read only');
+  const streams = isAlone && onlyReads && plan.handler.kind !== 'none';
+  return streams ? { kind: 'row', body: COLUMN.body, stream: true } : { kind: 'row', body: COLUMN.body };
+}
+
+function estimateFor(plan: DatabasePlan, { count }: Preferences): Statement | null {
+  return plan.kind === 'read' && (count === 'planned' || count === 'estimated') ? estimate(plan.read) : null;
 }
 
 /** Reads need no guard: their number of rows is looked at afterwards. */
@@ -65,33 +74,55 @@ function guardFor(plan: DatabasePlan, preferences: Preferences): Guard | null {
 
 const ROW_COUNT = `pg_catalog.count(${ROWS})`;
 
-function mainText(plan: DatabasePlan, facts: Facts, guard: Guard | null, parameters: Parameters): string {
+/** The main row's values as SQL. */
+interface Values {
+  readonly total: string;
+  readonly page: string;
+  readonly body: string;
+  readonly inserted: string;
+  /** Null where there can be none. */
+  readonly location: string | null;
+  readonly isWrite: boolean;
+}
+
+const NO_UPSERT = "''";
+const NO_VALUE = 'null';
+
+function mainText(
+  plan: DatabasePlan,
+  facts: Facts,
+  columns: (values: Values) => string,
+  parameters: Parameters,
+): string {
   switch (plan.kind) {
     case 'read': {
       const source = `WITH ${SOURCE} AS ( ${readQuery(plan.read, parameters)} )`;
       const [countCte, total] = totalCount(plan, facts, ROW_COUNT, parameters);
-      const columns = standardColumns(total, ROW_COUNT, bodyAggregate(plan.handler, null), "''");
-      return `${source}${countCte} SELECT ${columns} FROM ( SELECT * FROM ${SOURCE} ) ${ROWS}`;
+      const body = bodyAggregate(plan.handler, null);
+      const values = { total, page: ROW_COUNT, body, inserted: NO_UPSERT, location: null, isWrite: false };
+      return `${source}${countCte} SELECT ${columns(values)} FROM ( SELECT * FROM ${SOURCE} ) ${ROWS}`;
     }
     case 'mutate': {
       const source = `WITH ${SOURCE} AS (${mutateQuery(plan.write, parameters)})`;
-      const inserted = isUpsert(plan.write, facts.preferences) ? insertedRows : "''";
-      const columns =
-        standardColumns("''", ROW_COUNT, bodyAggregate(plan.handler, null), inserted) +
-        locationColumn(plan.write, facts.preferences, parameters) +
-        (guard === null ? '' : `, ${guardColumn(ROW_COUNT)}`);
+      const values = {
+        total: "''",
+        page: ROW_COUNT,
+        body: bodyAggregate(plan.handler, null),
+        inserted: isUpsert(plan.write, facts.preferences) ? insertedRows : NO_UPSERT,
+        location: location(plan.write, facts.preferences, parameters),
+        isWrite: true,
+      };
       // Without a body nothing is selected by name: the write returned no such columns.
       const rows = plan.handler.kind === 'none' ? `SELECT * FROM ${SOURCE}` : readQuery(plan.read, parameters);
-      return `${source} SELECT ${columns} FROM (${rows}) ${ROWS}`;
+      return `${source} SELECT ${columns(values)} FROM (${rows}) ${ROWS}`;
     }
     case 'call': {
       const source = `WITH ${SOURCE} AS (${callQuery(plan.call, parameters)})`;
       const page = pageCount(plan.routine);
       const [countCte, total] = totalCount(plan, facts, page, parameters);
-      const columns =
-        standardColumns(total, page, bodyAggregate(plan.handler, plan.routine), "''") +
-        (guard === null ? '' : `, ${guardColumn(page)}`);
-      return `${source}${countCte} SELECT ${columns} FROM (${readQuery(plan.read, parameters)}) ${ROWS}`;
+      const body = bodyAggregate(plan.handler, plan.routine);
+      const values = { total, page, body, inserted: NO_UPSERT, location: null, isWrite: false };
+      return `${source}${countCte} SELECT ${columns(values)} FROM (${readQuery(plan.read, parameters)}) ${ROWS}`;
     }
     default:
       return plan satisfies never;
@@ -99,8 +130,25 @@ function mainText(plan: DatabasePlan, facts: Facts, guard: Guard | null, paramet
 }
 
 /** In the order of COLUMN. */
-const standardColumns = (total: string, page: string, body: string, inserted: string): string =>
-  `${total} AS total_result_set, ${page} AS page_total, ${body} AS body, ` +
+const rowColumns = ({ total, page, inserted, location, body }: Values, guarded: boolean): string =>
+  `${total} AS total_result_set, ${page} AS page_total, ${inserted} AS response_inserted, ` +
+  `${location ?? NO_VALUE} AS location, ${guarded ? leaveCount(page) : NO_VALUE} AS guard, ` +
+  `${responseHeaders} AS response_headers, ${responseStatus} AS response_status, ${body} AS body`;
+
+/** The same with the body at EARLY_BODY. The row comes in binary format, where the bytes of text are the text. */
+function customColumns({ total, page, inserted, location, body }: Values, guarded: boolean): string {
+  const text = (value: string): string => `(${value})::pg_catalog.text`;
+  return (
+    `${text(total)} AS total_result_set, ${text(page)} AS page_total, ${text(inserted)} AS response_inserted, ` +
+    `${text(location ?? NO_VALUE)} AS location, ${body} AS body, ${responseHeaders} AS response_headers, ` +
+    `${responseStatus} AS response_status, ${guarded ? leaveCount(page) : NO_VALUE} AS guard`
+  );
+}
+
+/** What EXPLAIN shows is compared with PostgREST's by position. */
+const explainedColumns = ({ total, page, inserted, location, body, isWrite }: Values): string =>
+  `${total} AS total_result_set, ${page} AS page_total, ` +
+  `${isWrite ? `${location ?? 'ARRAY[]::pg_catalog.text[]'} AS header, ` : ''}${body} AS body, ` +
   `${responseHeaders} AS response_headers, ${responseStatus} AS response_status, ${inserted} AS response_inserted`;
 
 // A function that returns no set has one result, be it null.
@@ -124,15 +172,15 @@ function totalCount(
 const isUpsert = (write: MutatePlan, preferences: Preferences): boolean =>
   write.kind === 'insert' && (isPut(write) || preferences.resolution === 'merge-duplicates');
 
-/** `, … AS location`: where the one inserted row is found, as JSON. */
-function locationColumn(write: MutatePlan, preferences: Preferences, parameters: Parameters): string {
-  if (write.kind !== 'insert' || preferences.representation !== 'headers-only') return '';
+/** Where the one inserted row is found, as JSON. */
+function location(write: MutatePlan, preferences: Preferences, parameters: Parameters): string | null {
+  if (write.kind !== 'insert' || preferences.representation !== 'headers-only') return null;
   const keys = parameters.bind(arrayLiteral(write.primaryKey));
   return (
-    `, CASE WHEN ${ROW_COUNT} = 1 THEN (` +
+    `CASE WHEN ${ROW_COUNT} = 1 THEN (` +
     `WITH data AS (SELECT pg_catalog.row_to_json(_) AS row FROM ${SOURCE} AS _ LIMIT 1) ` +
     "SELECT pg_catalog.json_agg(json_data.key || '=' || COALESCE('eq.' || json_data.value, 'is.null')) " +
     'FROM data CROSS JOIN pg_catalog.json_each_text(data.row) AS json_data ' +
-    `WHERE json_data.key = ANY (${keys}::pg_catalog.text[])) END AS location`
+    `WHERE json_data.key = ANY (${keys}::pg_catalog.text[])) END`
   );
 }

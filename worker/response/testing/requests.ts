@@ -53,7 +53,7 @@ export interface Row {
 /** A main row with its body, and the columns of the statements that follow. */
 export function result(body: string, row: Row = {}, ...more: readonly (string | null)[][]): TransactionResult {
   const { total = null, page = '1', headers = null, status = null, inserted = '', location = null } = row;
-  const main: StatementResult = { rows: 1, columns: [total, page, null, headers, status, inserted, location] };
+  const main: StatementResult = { rows: 1, columns: [total, page, inserted, location, null, headers, status, null] };
   const bytes = new TextEncoder().encode(body);
   const statements = [main, ...more.map((columns) => ({ rows: 1, columns }))];
   return { ok: true, snapshot: 'v', statements, body: bytes, length: bytes.length };

@@ -1,6 +1,7 @@
 /** Runs compiled statements as one transaction on a real server, with parameters in text format as the hop sends them. */
 import postgres from 'postgres';
 import type { Statement } from '../../../shared/hop/types.ts';
+import { COLUMN } from '../columns.ts';
 
 /** A statement's rows, each column as text. */
 export type Rows = readonly (readonly (string | null)[])[];
@@ -10,6 +11,8 @@ export interface Runner {
   run(statements: readonly Statement[], payload?: string): Promise<readonly Rows[]>;
   /** Prepares, and returns the types that the placeholders were given, by name. */
   types(statement: Statement): Promise<readonly string[]>;
+  /** Prepares, and returns the types of the result's columns, by name. */
+  columns(statement: Statement): Promise<readonly string[]>;
   end(): Promise<void>;
 }
 
@@ -23,6 +26,13 @@ const plain = {
 
 export function runner(uri: string): Runner {
   const sql = postgres(uri, { max: 1, onnotice: () => undefined, fetch_types: false, types: { plain } });
+  const names = async (oids: readonly number[]): Promise<readonly string[]> => {
+    const query = `select json_agg(format_type(t, null) order by n)::text as names
+      from unnest($1::oid[]) with ordinality as _(t, n)`;
+    const [row] = await sql.unsafe(query, [`{${oids.join(',')}}`]);
+    const list: unknown = JSON.parse(String(row?.names));
+    return Array.isArray(list) ? list.map(String) : [];
+  };
   return {
     run: (statements, payload) =>
       sql.begin(async (tx) => {
@@ -34,17 +44,9 @@ export function runner(uri: string): Runner {
         }
         return results;
       }),
-    types: async ({ text }) => {
-      const described = await sql.unsafe(text, [], { prepare: true }).describe();
-      const names = await sql.unsafe(
-        'select array_agg(format_type(t, null) order by n)::text[] from unnest($1::oid[]) with ordinality as _(t, n)',
-        [`{${described.types.join(',')}}`],
-      );
-      const [row] = names;
-      return String(row?.array_agg ?? '{}')
-        .slice(1, -1)
-        .split(',');
-    },
+    types: async ({ text }) => names((await sql.unsafe(text, [], { prepare: true }).describe()).types),
+    columns: async ({ text }) =>
+      names((await sql.unsafe(text, [], { prepare: true }).describe()).columns.map((c) => c.type)),
     end: () => sql.end(),
   };
 }
@@ -59,3 +61,7 @@ function texts(row: unknown): (string | null)[] {
     ? row.map((c: unknown) => (c instanceof Uint8Array ? Buffer.from(c).toString() : null))
     : [];
 }
+
+/** Total, rows and body of a main row. */
+export const answerOf = (row: readonly (string | null)[] | undefined): (string | null | undefined)[] =>
+  [COLUMN.total, COLUMN.page, COLUMN.body].map((index) => row?.[index]);

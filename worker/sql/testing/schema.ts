@@ -27,7 +27,9 @@ export const SCRIPT = `
   create function api.echo(json) returns json language sql immutable as $$ select $1 $$;
   create function api.size(bytea) returns int language sql immutable as $$ select length($1) $$;
   create function api.joined_step(text, api.clients) returns text language sql immutable as $$ select $1 || ($2).name || ';' $$;
-  create aggregate api.joined(api.clients) (sfunc = api.joined_step, stype = text, initcond = '');
+  create function api.joined_final(text) returns text language sql as
+    $$ select $1 where set_config('response.headers', 'set by the handler', true) <> '' $$;
+  create aggregate api.joined(api.clients) (sfunc = api.joined_step, stype = text, initcond = '', finalfunc = api.joined_final);
   create domain api.color as int;
   create function api.color_text(api.color) returns json language sql immutable as $$ select to_json('#' || lpad(to_hex($1), 6, '0')) $$;
   create function api.text_color(text) returns api.color language sql immutable as
