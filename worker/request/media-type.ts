@@ -1,6 +1,5 @@
 /** Media types: those with a meaning here, and all others by name. */
 
-import { encodeByteString } from './text.ts';
 import type { MediaType, PlanOption } from './types.ts';
 
 type SimpleKind = 'json' | 'geojson' | 'csv' | 'text' | 'xml' | 'openapi' | 'urlencoded' | 'octet-stream' | 'any';
@@ -17,9 +16,19 @@ const NAMES = {
   any: '*/*',
 } as const satisfies Record<SimpleKind, string>;
 
-const simpleTypes: ReadonlyMap<string, MediaType> = new Map(
-  Object.entries(NAMES).map(([kind, name]): [string, MediaType] => [name, Object.freeze({ kind: kind as SimpleKind })]),
-);
+const SIMPLE_KINDS: readonly SimpleKind[] = [
+  'json',
+  'geojson',
+  'csv',
+  'text',
+  'xml',
+  'openapi',
+  'urlencoded',
+  'octet-stream',
+  'any',
+];
+
+const simpleTypes: ReadonlyMap<string, MediaType> = new Map(SIMPLE_KINDS.map((kind) => [NAMES[kind], { kind }]));
 
 export const JSON_TYPE: MediaType = { kind: 'json' };
 const ARRAY_STRIPPED: MediaType = { kind: 'array-stripped' };
@@ -133,13 +142,3 @@ export function mediaTypeName(mediaType: MediaType): string {
       return NAMES[mediaType.kind];
   }
 }
-
-/** The value of a Content-Type header (a byte string): with the character set, but for bytes and unknown types. */
-export const contentTypeHeader = (mediaType: MediaType): string =>
-  mediaType.kind === 'octet-stream' || mediaType.kind === 'other'
-    ? encodeByteString(mediaTypeName(mediaType))
-    : `${mediaTypeName(mediaType)}; charset=utf-8`;
-
-/** Whether two media types are the same, parameters included. */
-export const isSameMediaType = (a: MediaType, b: MediaType): boolean =>
-  a.kind === b.kind && mediaTypeName(a) === mediaTypeName(b);

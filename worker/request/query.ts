@@ -6,11 +6,11 @@ import { filterExpression, filterOrArgument } from './filter.ts';
 import { logicPath, logicTree } from './logic.ts';
 import { orderTerms } from './order.ts';
 import { parseText } from './parsec.ts';
-import { canonicalQuery, parseQueryString } from './query-string.ts';
+import { canonicalQuery, parseQueryString, type QueryPair } from './query-string.ts';
 import { type LimitParameters, limitParameters } from './range.ts';
 import { selectAll, selectItems } from './select.ts';
 import { decodeByteString, sortedSet } from './text.ts';
-import type { QueryParams } from './types.ts';
+import type { EmbedPath, Field, QueryParams } from './types.ts';
 
 type Parameter = readonly [key: string, value: string];
 
@@ -26,7 +26,7 @@ interface SortedParameters {
   readonly filters: Parameter[];
 }
 
-function sortParameters(pairs: ReturnType<typeof parseQueryString>): SortedParameters {
+function sortParameters(pairs: readonly QueryPair[]): SortedParameters {
   const sorted: SortedParameters = {
     select: null,
     columns: null,
@@ -72,7 +72,7 @@ function sortParameters(pairs: ReturnType<typeof parseQueryString>): SortedParam
   return sorted;
 }
 
-const parseTreePath = (key: string): ReturnType<typeof parseText<NonNullable<ReturnType<typeof treePath>>>> =>
+const parseTreePath = (key: string): { readonly path: EmbedPath; readonly field: Field } =>
   parseText(treePath, key, 'tree path');
 
 function parseOrder([key, value]: Parameter): QueryParams['order'][number] {

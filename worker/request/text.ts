@@ -28,10 +28,6 @@ export const decodeByteString = (text: string): string => (isAscii(text) ? text 
 /** Decodes bytes as UTF-8; those that are not become U+FFFD. */
 export const decodeBytes = (bytes: Uint8Array): string => utf8.decode(bytes);
 
-/** Encodes text as a UTF-8 byte string. */
-export const encodeByteString = (text: string): string =>
-  isAscii(text) ? text : byteStringOfBytes(utf8Encoder.encode(text));
-
 /** Encodes text as UTF-8. */
 export const encodeText = (text: string): Uint8Array => utf8Encoder.encode(text);
 
