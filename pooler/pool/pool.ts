@@ -1,4 +1,4 @@
-import { ConnectionError, type Flight, type FlightResult } from '../wire/index.ts';
+import { ConnectionError, DeadlineTimer, type Flight, type FlightResult } from '../wire/index.ts';
 import { backoff, jitteredLifetime } from './backoff.ts';
 import { PoolError, type PoolErrorCode } from './errors.ts';
 import { IdleSlots } from './idle.ts';
@@ -23,8 +23,7 @@ export class Pool {
   #failures = 0;
   #lastError: ConnectionError | null = null;
   #retryTimer: NodeJS.Timeout | null = null;
-  #expiryTimer: NodeJS.Timeout | null = null;
-  #expiryAt = Number.POSITIVE_INFINITY;
+  readonly #expiry = new DeadlineTimer(() => this.#onExpiry());
   #generation = 0;
   #draining = false;
   readonly #drained: (() => void)[] = [];
@@ -182,7 +181,7 @@ export class Pool {
       waiter.signal.addEventListener('abort', waiter.onAbort);
     }
     this.#queue.push(waiter);
-    this.#armExpiry(waiter.expires);
+    this.#expiry.set(waiter.expires);
   }
 
   #grant(slot: Slot, waiter: Waiter): void {
@@ -277,10 +276,19 @@ export class Pool {
         ? reason
         : new ConnectionError('refused', 'cannot connect to the database', reason);
     this.#counters.connectFailures++;
-    this.#failures++;
-    this.#lastError = error;
-    const retryIn = backoff(this.#failures);
+    // The first failure may have been a login that was caught in a restart: one more attempt follows at once.
+    const retryIn = this.#failures++ === 0 ? 0 : backoff(this.#failures - 1);
     this.#tell({ type: 'connect-failed', error, retryIn });
+    if (this.#alive() === 0) {
+      // While another attempt is under way, it decides.
+      if (this.#connecting > 0) return;
+      if (retryIn === 0) {
+        this.#grow();
+        this.#settleDrain();
+        return;
+      }
+    }
+    this.#lastError = error;
     // With other connections alive (the server has no room for one more) those who wait still have a chance.
     if (this.#alive() === 0) {
       for (let waiter = this.#queue.shift(); waiter !== undefined; waiter = this.#queue.shift()) waiter.refuse(error);
@@ -293,17 +301,7 @@ export class Pool {
     }, retryIn);
   }
 
-  #armExpiry(expires: number): void {
-    if (this.#expiryAt <= expires) return;
-    if (this.#expiryTimer !== null) clearTimeout(this.#expiryTimer);
-    this.#expiryAt = expires;
-    this.#expiryTimer = setTimeout(this.#onExpiry, Math.max(0, Math.min(expires - Date.now(), 2 ** 31 - 1)));
-  }
-
-  /** One timer for everyone: mostly it finds, much later, that the one it was set for has long been served. */
-  readonly #onExpiry = (): void => {
-    this.#expiryTimer = null;
-    this.#expiryAt = Number.POSITIVE_INFINITY;
+  #onExpiry(): void {
     const now = Date.now();
     const late: Waiter[] = [];
     let next = Number.POSITIVE_INFINITY;
@@ -311,12 +309,12 @@ export class Pool {
       if (waiter.expires <= now) late.push(waiter);
       else next = Math.min(next, waiter.expires);
     }
-    if (next !== Number.POSITIVE_INFINITY) this.#armExpiry(next);
+    if (next !== Number.POSITIVE_INFINITY) this.#expiry.set(next);
     for (const waiter of late) {
       this.#queue.remove(waiter);
       this.#refuse(waiter, waiter.deadline <= now ? 'deadline' : 'acquisition-timeout');
     }
-  };
+  }
 
   #alive(): number {
     let alive = 0;
@@ -327,7 +325,7 @@ export class Pool {
   #settleDrain(): void {
     if (!this.#draining || this.#queue.length > 0 || this.#slots.size > 0 || this.#connecting > 0) return;
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
-    if (this.#expiryTimer !== null) clearTimeout(this.#expiryTimer);
+    this.#expiry.clear();
     for (const resolve of this.#drained.splice(0)) resolve();
   }
 

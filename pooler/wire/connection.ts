@@ -1,6 +1,8 @@
 import { Batch } from './batch.ts';
 import { cancelBackend } from './cancel.ts';
+import { Cancelling } from './cancelling.ts';
 import type { ConnectionConfig } from './config.ts';
+import { DeadlineTimer } from './deadline.ts';
 import { encodeBatch } from './encode.ts';
 import { ConnectionError, type DatabaseError } from './errors.ts';
 import { readError, readErrorFields, readNotification, readParameter } from './fields.ts';
@@ -51,7 +53,7 @@ export class Connection implements MessageHandler, TransportListener {
   readonly #pending: { readonly purpose: Purpose; readonly batch: Batch }[] = [];
   #batchNumber = 0;
   #stream: RowStream | null = null;
-  #cancelling = false;
+  #cancelling: Cancelling | null = null;
   /** What has to be done before the connection is free: an open transaction to roll back, a reset that was cancelled. */
   #rollbackDue = false;
   #resetDue = false;
@@ -59,8 +61,7 @@ export class Connection implements MessageHandler, TransportListener {
   /** The error with which the server ended the connection. */
   #fatal: DatabaseError | null = null;
   #parametersChanged = false;
-  #deadlineTimer: NodeJS.Timeout | null = null;
-  #deadlineAt = Number.POSITIVE_INFINITY;
+  readonly #deadline = new DeadlineTimer(() => this.#onDeadline());
   #graceTimer: NodeJS.Timeout | null = null;
   readonly #closeWaiters: (() => void)[] = [];
   readonly #freeWaiters: ((free: boolean) => void)[] = [];
@@ -151,7 +152,7 @@ export class Connection implements MessageHandler, TransportListener {
     this.#journey = journey;
     this.#repetitions = 0;
     this.#sendFlight(journey);
-    if (flight.deadline !== undefined) this.#armDeadline(flight.deadline);
+    if (flight.deadline !== undefined) this.#deadline.set(flight.deadline);
     if (flight.signal !== undefined) {
       flight.signal.addEventListener('abort', this.#onAbort);
       if (flight.signal.aborted) this.#cancel('signal');
@@ -331,7 +332,7 @@ export class Connection implements MessageHandler, TransportListener {
   /** Does what is still to be done, when nothing is under way. */
   #continue(): void {
     const journey = this.#journey;
-    if (journey === null || this.#pending.length > 0 || this.#cancelling || this.#ended) return;
+    if (journey === null || this.#pending.length > 0 || this.#cancelling?.active === true || this.#ended) return;
     if (this.#rollbackDue) {
       this.#rollbackDue = false;
       this.#send('rollback', rollbackStatements);
@@ -351,8 +352,9 @@ export class Connection implements MessageHandler, TransportListener {
   /** The server is ready, nothing is left behind and nobody can disturb the next flight: the connection is free. */
   #release(): void {
     this.#journey = null;
-    if (this.#graceTimer !== null) {
-      clearTimeout(this.#graceTimer);
+    if (this.#cancelling !== null) {
+      this.#cancelling = null;
+      if (this.#graceTimer !== null) clearTimeout(this.#graceTimer);
       this.#graceTimer = null;
     }
     if (this.#parametersChanged && !this.#parametersIntact()) {
@@ -375,22 +377,12 @@ export class Connection implements MessageHandler, TransportListener {
 
   readonly #onAbort = (): void => this.#cancel('signal');
 
-  /** One timer for all flights: mostly it finds, much later, that the flight it was set for is long gone. */
-  #armDeadline(deadline: number): void {
-    if (this.#deadlineAt <= deadline) return;
-    if (this.#deadlineTimer !== null) clearTimeout(this.#deadlineTimer);
-    this.#deadlineAt = deadline;
-    this.#deadlineTimer = setTimeout(this.#onDeadline, Math.min(Math.max(deadline - Date.now(), 0), 2 ** 31 - 1));
+  #onDeadline(): void {
+    const deadline = this.#journey?.answered === false ? this.#journey.flight.deadline : undefined;
+    if (deadline === undefined) return;
+    if (deadline <= Date.now()) this.#cancel('deadline');
+    else this.#deadline.set(deadline);
   }
-
-  readonly #onDeadline = (): void => {
-    this.#deadlineTimer = null;
-    this.#deadlineAt = Number.POSITIVE_INFINITY;
-    const journey = this.#journey;
-    if (journey === null || journey.answered || journey.flight.deadline === undefined) return;
-    if (journey.flight.deadline <= Date.now()) this.#cancel('deadline');
-    else this.#armDeadline(journey.flight.deadline);
-  };
 
   /**
    * Asks the server to stop. The connection is free only when the flight is answered and the server has closed the socket of the request:
@@ -402,14 +394,14 @@ export class Connection implements MessageHandler, TransportListener {
     journey.cancelled = reason;
     // A server that waits for us to read does not notice the request.
     this.#stream?.discard();
-    this.#cancelling = true;
     const timeout = this.#options.cancelTimeout ?? 5000;
     const lost = () => this.#abandon(new ConnectionError('unknown', 'the flight could not be cancelled in time'));
     this.#grace(timeout, lost);
-    this.#sendCancel(timeout).then(() => {
-      this.#cancelling = false;
-      this.#continue();
-    }, lost);
+    this.#cancelling = new Cancelling(
+      () => this.#sendCancel(timeout),
+      () => this.#continue(),
+      lost,
+    );
   }
 
   #sendCancel(timeout: number): Promise<void> {
@@ -430,6 +422,7 @@ export class Connection implements MessageHandler, TransportListener {
   /** The flight is about to be told its result. */
   #settle(journey: Journey): void {
     journey.answered = true;
+    this.#cancelling?.stop();
     journey.flight.signal?.removeEventListener('abort', this.#onAbort);
   }
 
@@ -445,7 +438,8 @@ export class Connection implements MessageHandler, TransportListener {
     if (this.#ended) return;
     const { transport, reader } = this.#session;
     const journey = this.#journey;
-    const running = this.#pending.length > 0 && !this.#cancelling;
+    const running = this.#pending.length > 0 && this.#cancelling === null;
+    this.#cancelling?.stop();
     this.#state = 'closing';
     reader.stop();
     this.#clearTimers();
@@ -466,9 +460,8 @@ export class Connection implements MessageHandler, TransportListener {
   }
 
   #clearTimers(): void {
-    if (this.#deadlineTimer !== null) clearTimeout(this.#deadlineTimer);
+    this.#deadline.clear();
     if (this.#graceTimer !== null) clearTimeout(this.#graceTimer);
-    this.#deadlineTimer = null;
     this.#graceTimer = null;
   }
 }

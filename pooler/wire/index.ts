@@ -2,6 +2,7 @@
 export type { ConnectionConfig, Endpoint, SslMode, TargetSession, TlsConfig } from './config.ts';
 export { connect } from './connect.ts';
 export { Connection, type ConnectionObserver, type ConnectionState } from './connection.ts';
+export { DeadlineTimer } from './deadline.ts';
 export { ConnectionError, type ConnectionErrorKind, DatabaseError, type ErrorFields } from './errors.ts';
 export type { FlightCallback } from './journey.ts';
 export { Secret } from './secret.ts';

@@ -52,6 +52,7 @@ class Startup implements MessageHandler, TransportListener {
   readonly #authentication: Authentication;
   readonly #parameters = new Map<string, string>();
   #authenticated = false;
+  #ready = false;
   #processId = 0;
   #cancelKey = Buffer.alloc(0);
 
@@ -81,7 +82,10 @@ class Startup implements MessageHandler, TransportListener {
 
   data(chunk: Buffer, length: number): boolean {
     try {
-      return this.#reader.push(chunk, length);
+      const goOn = this.#reader.push(chunk, length);
+      // Only now: what follows ReadyForQuery may be the news that the server is shutting down.
+      if (this.#ready) this.#succeed();
+      return goOn;
     } catch (error) {
       this.#fail(error);
       return true;
@@ -123,14 +127,7 @@ class Startup implements MessageHandler, TransportListener {
         return;
       case backend.readyForQuery:
         if (!this.#authenticated) throw new ProtocolViolation('ready before login');
-        this.#resolve({
-          transport: this.#transport,
-          reader: this.#reader,
-          endpoint: this.#transport.endpoint(this.#endpoint),
-          processId: this.#processId,
-          cancelKey: this.#cancelKey,
-          parameters: this.#parameters,
-        });
+        this.#ready = true;
         return;
       default:
         throw new ProtocolViolation(`unexpected message '${String.fromCharCode(type)}' during login`);
@@ -139,6 +136,17 @@ class Startup implements MessageHandler, TransportListener {
 
   rowStream(): MessageStream | null {
     return null;
+  }
+
+  #succeed(): void {
+    this.#resolve({
+      transport: this.#transport,
+      reader: this.#reader,
+      endpoint: this.#transport.endpoint(this.#endpoint),
+      processId: this.#processId,
+      cancelKey: this.#cancelKey,
+      parameters: this.#parameters,
+    });
   }
 
   #startupParameters(): readonly string[] {
@@ -152,6 +160,7 @@ class Startup implements MessageHandler, TransportListener {
 
   #fail(error: unknown): void {
     this.#reader.stop();
+    this.#ready = false;
     this.#reject(
       error instanceof ConnectionError
         ? error
