@@ -37,31 +37,43 @@ function certificate(config: Config): { readonly cert: string; readonly key: str
   return { cert: readPem(cert, 'EDGEREST_POOLER_TLS_CERT'), key: readPem(key, 'EDGEREST_POOLER_TLS_KEY') };
 }
 
-/** Opens the door. Returns the server and where it listens. Throws StartError: no secret, no TLS beyond loopback, no free port. */
-export async function openDoor(
-  config: Config,
-  pooler: Pooler,
-  log: Log,
-): Promise<{ readonly server: HopServer; readonly address: string }> {
-  if (config.poolerSecret === null) {
+/** What the door is made of, checked before anything starts. */
+export interface Door {
+  readonly secrets: readonly string[];
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+}
+
+/** Checks the configuration of the door. Throws StartError: no secret, no TLS beyond loopback, an unreadable certificate. */
+export function checkDoor(config: Config): Door {
+  const { poolerSecret, poolerSecretPrevious, poolerHost, behindProxy } = config;
+  if (poolerSecret === null) {
     throw new StartError(
       'EDGEREST_POOLER_SECRET is missing: make one with `openssl rand -base64 32` and give it to the worker too.',
     );
   }
   const tls = certificate(config);
-  if (tls === null && !config.behindProxy && !LOOPBACK.test(config.poolerHost)) {
+  if (tls === null && !behindProxy && !LOOPBACK.test(poolerHost)) {
     throw new StartError(
-      `EDGEREST_POOLER_HOST is ${config.poolerHost}: beyond loopback the pooler needs TLS (EDGEREST_POOLER_TLS_CERT and _KEY), ` +
+      `EDGEREST_POOLER_HOST is ${poolerHost}: beyond loopback the pooler needs TLS (EDGEREST_POOLER_TLS_CERT and _KEY), ` +
         'or EDGEREST_BEHIND_PROXY=1 where a proxy in front of it has it.',
     );
   }
+  return { secrets: poolerSecretPrevious === null ? [poolerSecret] : [poolerSecret, poolerSecretPrevious], tls };
+}
+
+/** Opens the door. Returns the server and where it listens. Throws StartError when the port cannot be had. */
+export async function openDoor(
+  door: Door,
+  config: Config,
+  pooler: Pooler,
+  log: Log,
+): Promise<{ readonly server: HopServer; readonly address: string }> {
   const server = new HopServer({
+    ...door,
     hop: pooler.hop,
-    secrets: [config.poolerSecret, config.poolerSecretPrevious].filter((secret) => secret !== null),
     limits: { head: HEAD_LIMIT, payload: config.maxBodySize },
     source: pooler.source,
     keys: config.jwtKeys,
-    tls,
     onError: (message) => log('error', `The hop: ${message}`),
   });
   const address = await listen(server.server, config.poolerHost, config.poolerPort, 'EDGEREST_POOLER_PORT');

@@ -2,8 +2,6 @@
 /** The command line: `edgerest <command>`. */
 import { StartError } from '../start.ts';
 import { VERSION } from '../version.ts';
-import { pooler } from './pooler.ts';
-import { serve } from './serve.ts';
 
 const USAGE = `Usage: edgerest <command>
 
@@ -24,9 +22,10 @@ PGRST_… and some of our own under EDGEREST_…; docs/configuration.md has them
   PGRST_DB_URI=postgresql://authenticator:secret@localhost/app PGRST_DB_ANON_ROLE=anon edgerest serve
 `;
 
+/** Loaded when asked for: `--help` needs none of it. */
 const commands: ReadonlyMap<string, () => Promise<void>> = new Map([
-  ['serve', serve],
-  ['pooler', pooler],
+  ['serve', async () => (await import('./serve.ts')).serve()],
+  ['pooler', async () => (await import('./pooler.ts')).pooler()],
 ]);
 
 function refuse(message: string): void {

@@ -2,12 +2,13 @@
 import { startPooler } from '../start.ts';
 import { VERSION } from '../version.ts';
 import { configure } from './config.ts';
-import { hopTrust, openDoor } from './door.ts';
-import { DRAIN_TIMEOUT, onShutdown, within } from './shutdown.ts';
+import { checkDoor, hopTrust, openDoor } from './door.ts';
+import { DRAIN_TIMEOUT, onShutdown } from './shutdown.ts';
 
 /** Starts it and returns when it listens; it ends with the process. Throws StartError. */
 export async function pooler(): Promise<void> {
   const { config, log } = configure();
+  const door = checkDoor(config);
   log('notice', `Starting edgerest ${VERSION} (pooler)`);
   const shutdown = onShutdown(log);
   const running = await startPooler({
@@ -20,7 +21,7 @@ export async function pooler(): Promise<void> {
     },
   });
   shutdown.add(() => running.close(DRAIN_TIMEOUT));
-  const { server, address } = await openDoor(config, running, log);
-  shutdown.add(() => within(DRAIN_TIMEOUT, server.close(), () => server.server.closeAllConnections()));
+  const { server, address } = await openDoor(door, config, running, log);
+  shutdown.add(() => server.close(DRAIN_TIMEOUT));
   log('notice', `Pooler listening on ${address}`);
 }

@@ -4,12 +4,13 @@ import type { Socket } from 'node:net';
 import type { Config } from '../../shared/config/resolve.ts';
 import { nodeListener } from '../../worker/adapters/node.ts';
 import { type Backend, handle } from '../../worker/handle.ts';
+import { Draining } from '../drain.ts';
 import type { Log } from '../log.ts';
 import { type Pooler, startPooler } from '../start.ts';
 import { VERSION } from '../version.ts';
 import { configure } from './config.ts';
 import { listen } from './listen.ts';
-import { DRAIN_TIMEOUT, onShutdown, within } from './shutdown.ts';
+import { DRAIN_TIMEOUT, onShutdown } from './shutdown.ts';
 import { LocalStates } from './states.ts';
 
 /** Bytes of a request's line and headers: PostgREST's server takes about as much. */
@@ -31,13 +32,13 @@ export async function serve(): Promise<void> {
     },
   });
   shutdown.add(() => pooler.close(DRAIN_TIMEOUT));
-  const server = apiServer(config, pooler, log);
+  const { server, draining } = apiServer(config, pooler, log);
   const address = await listen(server, config.serverHost, config.serverPort, 'PGRST_SERVER_PORT');
-  shutdown.add(() => within(DRAIN_TIMEOUT, closed(server), () => server.closeAllConnections()));
+  shutdown.add(() => draining.close(DRAIN_TIMEOUT));
   log('notice', `API server listening on ${address}`);
 }
 
-function apiServer(config: Config, pooler: Pooler, log: Log): Server {
+function apiServer(config: Config, pooler: Pooler, log: Log): { readonly server: Server; readonly draining: Draining } {
   const backend: Backend = {
     states: new LocalStates(pooler.source, config.jwtKeys === null ? null : { keys: config.jwtKeys }),
     hop: pooler.hop,
@@ -51,20 +52,14 @@ function apiServer(config: Config, pooler: Pooler, log: Log): Server {
   const server = createServer(
     { maxHeaderSize: HEADER_LIMIT, keepAliveTimeout: KEEP_ALIVE_TIMEOUT, requireHostHeader: false },
     (request, response) => {
-      // While stopping, the answer is the last one on its connection.
-      if (!server.listening) response.shouldKeepAlive = false;
+      draining.track(response);
       listener(request, response);
     },
   );
+  const draining = new Draining(server);
   server.on('clientError', refuseUnparsed);
-  return server;
+  return { server, draining };
 }
-
-const closed = (server: Server): Promise<void> =>
-  new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
 
 /** What node:http could not read as a request. */
 function refuseUnparsed(error: Error & { readonly code?: string }, socket: Socket): void {

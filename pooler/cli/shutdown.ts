@@ -45,9 +45,3 @@ export function onShutdown(log: Log): Shutdown {
   for (const signal of SIGNALS) process.on(signal, () => signalled(signal));
   return { add: (step) => steps.push(step), end };
 }
-
-/** Waits for a step; `force` ends it when it takes longer than the milliseconds given. */
-export async function within(timeout: number, step: Promise<void>, force: () => void): Promise<void> {
-  const timer = setTimeout(force, timeout);
-  await step.finally(() => clearTimeout(timer));
-}

@@ -14,6 +14,7 @@ import {
 } from '../../shared/hop/codec.ts';
 import type { Hop } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
+import { Draining } from '../drain.ts';
 import { sendOutcome, sendRefusal } from './answer.ts';
 import { Secrets } from './secret.ts';
 import { acceptsGzip, etagOf, matches, SnapshotEncoder } from './snapshot.ts';
@@ -55,7 +56,7 @@ export class HopServer {
   readonly #secrets: Secrets;
   readonly #snapshots = new SnapshotEncoder();
   readonly #bodyLimit: number;
-  #stopping = false;
+  readonly #draining: Draining;
 
   constructor(options: HopServerOptions) {
     this.#options = options;
@@ -73,22 +74,19 @@ export class HopServer {
         ? createHttpServer(limits, listener)
         : createHttpsServer({ ...limits, ...options.tls }, listener);
     this.server.on('clientError', refuseUnparsed);
+    this.#draining = new Draining(this.server);
   }
 
-  /** Stops accepting and resolves when every request that was accepted has been answered. */
-  close(): Promise<void> {
-    this.#stopping = true;
-    return new Promise((resolve) => {
-      this.server.close(() => resolve());
-      this.server.closeIdleConnections();
-    });
+  /** Stops accepting and resolves when every request that was accepted has been answered, or after `timeout` milliseconds. */
+  close(timeout: number): Promise<void> {
+    return this.#draining.close(timeout);
   }
 
   #listen(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#stopping) response.shouldKeepAlive = false;
+    this.#draining.track(response);
     this.#answer(request, response).catch((error: unknown) => {
       // Either the client has gone, or it is a mistake of ours: nothing of it goes out.
-      if (!request.destroyed) this.#options.onError(error instanceof Error ? error.message : String(error));
+      if (!response.destroyed) this.#options.onError(error instanceof Error ? error.message : String(error));
       response.destroy();
     });
   }

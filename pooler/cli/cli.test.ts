@@ -1,0 +1,330 @@
+/** The command line as a user runs it: real processes in front of a real database. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { HOP_VERSION, type TransactionRequest } from '../../shared/hop/types.ts';
+import { freePort } from '../../test/cluster.ts';
+import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
+import { HttpHop } from '../../worker/hop/http.ts';
+
+const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+const secret = 'reallyreallyreallyreallyverysafe';
+const login = uniqueName('cli_login');
+const anon = uniqueName('cli_anon');
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createDatabase(
+    'cli',
+    `create role ${login} login noinherit password 'the-password'; create role ${anon}; grant ${anon} to ${login};
+     create table item (id int primary key); insert into item values (1); grant select on item to ${anon};
+     create function slow() returns int language sql volatile as 'select 7 from pg_sleep(1)';`,
+  );
+});
+afterAll(async () => {
+  await database.sql.unsafe(`drop owned by ${login}, ${anon}; drop role ${login}, ${anon}`).simple();
+  await database.drop();
+});
+
+interface Process {
+  readonly child: ChildProcess;
+  readonly exited: Promise<number | null>;
+  out(): string;
+  said(): string;
+}
+
+const processes: Process[] = [];
+afterEach(() => {
+  for (const { child } of processes.splice(0)) child.kill('SIGKILL');
+});
+
+function edgerest(args: readonly string[], env: Readonly<Record<string, string>> = {}): Process {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(PGRST_|EDGEREST_|PG)/.test(name));
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { ...Object.fromEntries(inherited), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    out += chunk;
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    said += chunk;
+  });
+  const exited = once(child, 'close').then(([code]: (number | null)[]) => code ?? null);
+  const running = { child, exited, out: () => out, said: () => said };
+  processes.push(running);
+  return running;
+}
+
+/** Waits until the process has said something like this. */
+async function says(running: Process, pattern: RegExp): Promise<void> {
+  while (!pattern.test(running.said())) {
+    if (running.child.exitCode !== null) throw new Error(`ended without ${pattern}: ${running.said()}`);
+    await sleep(20);
+  }
+}
+
+const variables = async (more: Readonly<Record<string, string>> = {}): Promise<Record<string, string>> => ({
+  PGRST_DB_URI: database.uriAs(login, 'the-password'),
+  PGRST_DB_ANON_ROLE: anon,
+  PGRST_JWT_SECRET: secret,
+  PGRST_DB_POOL: '2',
+  PGRST_SERVER_HOST: '127.0.0.1',
+  PGRST_SERVER_PORT: String(await freePort()),
+  EDGEREST_POOLER_PORT: String(await freePort()),
+  EDGEREST_POOLER_SECRET: secret,
+  ...more,
+});
+
+async function failing(
+  command: string,
+  env: Readonly<Record<string, string>>,
+): Promise<{ code: number | null; said: string }> {
+  const running = edgerest([command], env);
+  return { code: await running.exited, said: running.said() };
+}
+
+describe('the command line', () => {
+  test.each(['--help', '-h'])('%s explains itself', async (option) => {
+    const running = edgerest([option]);
+    expect(await running.exited).toBe(0);
+    for (const word of ['serve', 'pooler', 'edge', 'PGRST_DB_URI']) expect(running.out()).toContain(word);
+  });
+
+  test.each(['--version', '-v'])('%s tells its version', async (option) => {
+    const running = edgerest([option]);
+    expect(await running.exited).toBe(0);
+    expect(running.out()).toMatch(/^edgerest \d+\.\d+\.\d+\n$/);
+  });
+
+  test.each([
+    [[], 'a command is missing'],
+    [['server'], 'there is no command server'],
+    [['serve', 'x'], 'serve takes no arguments'],
+  ])('%j is answered with the usage', async (args, message) => {
+    const running = edgerest(args);
+    expect(await running.exited).toBe(2);
+    expect(running.said()).toContain(`edgerest: ${message}`);
+    expect(running.said()).toContain('Usage:');
+  });
+});
+
+describe('a start that cannot succeed is one clear line:', () => {
+  test.each([
+    [
+      'a wrong value',
+      { PGRST_DB_POOL: 'many' },
+      'edgerest: PGRST_DB_POOL is "many": it must be a whole number from 1 to 10000.',
+    ],
+    [
+      'an unknown parameter',
+      { PGRST_DB_SCHEMSA: 'x' },
+      'edgerest: PGRST_DB_SCHEMSA is not a parameter. Did you mean PGRST_DB_SCHEMAS?',
+    ],
+    [
+      'a bad role path',
+      { PGRST_JWT_ROLE_CLAIM_KEY: 'role' },
+      'edgerest: jwt-role-claim-key is "role": it must be a path like $.role.',
+    ],
+    [
+      'a short secret',
+      { PGRST_JWT_SECRET: 'short' },
+      'edgerest: PGRST_JWT_SECRET is not right: it must be at least 32 characters long, or a JSON Web Key or key set.',
+    ],
+    [
+      'a missing file',
+      { PGRST_JWT_SECRET: '@/no/such/file' },
+      'edgerest: PGRST_JWT_SECRET names the file /no/such/file, which cannot be read.',
+    ],
+    ['a bad connection string', { PGRST_DB_URI: 'postgresql://host:port/db' }, /^edgerest: db-uri cannot be used: .+$/],
+  ])('%s', async (_, wrong, message) => {
+    const { code, said } = await failing('serve', await variables(wrong));
+    expect(code).toBe(1);
+    expect(said.split('\n').filter((line) => line.startsWith('edgerest: '))).toEqual([
+      typeof message === 'string' ? message : expect.stringMatching(message),
+    ]);
+    expect(said).not.toMatch(/\n {4}at /);
+  });
+
+  test('everything that is wrong is told at once', async () => {
+    const { said } = await failing('serve', { PGRST_DB_POOL: '0', PGRST_LOG_LEVEL: 'x', EDGEREST_X: '1' });
+    expect(said.trim().split('\n')).toHaveLength(3);
+  });
+
+  test('a port in use', async () => {
+    const taken = createServer();
+    taken.listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const bound = taken.address();
+    const port = bound !== null && typeof bound === 'object' ? String(bound.port) : '';
+    const served = await failing('serve', await variables({ PGRST_SERVER_PORT: port }));
+    expect(served.said).toContain(
+      `edgerest: port ${port} is in use: stop what uses it, or set PGRST_SERVER_PORT to another one.`,
+    );
+    const pooled = await failing('pooler', await variables({ EDGEREST_POOLER_PORT: port }));
+    expect(pooled.said).toContain(
+      `edgerest: port ${port} is in use: stop what uses it, or set EDGEREST_POOLER_PORT to another one.`,
+    );
+    expect([served.code, pooled.code]).toEqual([1, 1]);
+    taken.close();
+  });
+
+  test('a wrong password', async () => {
+    const { code, said } = await failing(
+      'serve',
+      await variables({ PGRST_DB_URI: database.uriAs(login, 'not-the-password') }),
+    );
+    expect(code).toBe(1);
+    expect(said).toMatch(/: The database refused the login: password authentication failed/);
+    expect(said).not.toContain('not-the-password');
+  });
+
+  test('a pooler without a secret, or open to the world without TLS', async () => {
+    const none = await failing('pooler', await variables({ EDGEREST_POOLER_SECRET: '' }));
+    expect(none).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('edgerest: EDGEREST_POOLER_SECRET is missing'),
+    });
+    const open = await failing('pooler', await variables({ EDGEREST_POOLER_HOST: '0.0.0.0' }));
+    expect(open).toMatchObject({ code: 1, said: expect.stringContaining('beyond loopback the pooler needs TLS') });
+  });
+});
+
+describe('serve', () => {
+  test('answers, warns of what has no effect, and ends on a signal with what is under way', async () => {
+    const env = await variables({ PGRST_LOG_QUERY: 'true' });
+    const running = edgerest(['serve'], env);
+    await says(running, /API server listening on 127\.0\.0\.1:\d+/);
+    const url = `http://127.0.0.1:${env.PGRST_SERVER_PORT}`;
+    expect(await (await fetch(`${url}/item`)).json()).toEqual([{ id: 1 }]);
+    expect(running.said()).toMatch(/: Warning: Set, but not yet in effect: PGRST_LOG_QUERY\.\n/);
+
+    const answer = fetch(`${url}/rpc/slow`, { method: 'POST' });
+    await underWay(1);
+    running.child.kill('SIGTERM');
+    expect(await (await answer).json()).toBe(7);
+    expect(await running.exited).toBe(0);
+    await expect(fetch(url)).rejects.toThrow();
+  });
+
+  test('starts without its database, answers 503 meanwhile, and recovers', async () => {
+    const port = await freePort();
+    const env = await variables();
+    const uri = new URL(env.PGRST_DB_URI ?? '');
+    const target = { host: uri.hostname, port: Number(uri.port) };
+    uri.hostname = '127.0.0.1';
+    uri.port = String(port);
+    const running = edgerest(['serve'], { ...env, PGRST_DB_URI: uri.href });
+    await says(running, /API server listening/);
+    const url = `http://127.0.0.1:${env.PGRST_SERVER_PORT}/item`;
+    const away = await fetch(url);
+    expect(away.status).toBe(503);
+    expect(await away.json()).toMatchObject({ code: 'PGRST002' });
+
+    const sockets = new Set<Socket>();
+    const forward = createServer((socket) => {
+      const upstream = connect(target);
+      for (const one of [socket, upstream]) {
+        sockets.add(one);
+        one.on('error', () => undefined);
+      }
+      socket.pipe(upstream).pipe(socket);
+    });
+    forward.listen(port, '127.0.0.1');
+    let status = 503;
+    while (status === 503) {
+      status = (await fetch(url)).status;
+      await sleep(50);
+    }
+    expect(status).toBe(200);
+    expect(running.said()).not.toContain('the-password');
+    running.child.kill('SIGINT');
+    expect(await running.exited).toBe(0);
+    for (const socket of sockets) socket.destroy();
+    forward.close();
+  });
+
+  test('a signal before anything listens ends it as well', async () => {
+    const silent = createServer();
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const bound = silent.address();
+    const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
+    const running = edgerest(['serve'], await variables({ PGRST_DB_URI: `postgresql://x:y@127.0.0.1:${port}/x` }));
+    await says(running, /Starting edgerest/);
+    running.child.kill('SIGTERM');
+    expect(await running.exited).toBe(0);
+    silent.close();
+  });
+});
+
+describe('pooler', () => {
+  const request = (token: string | null, role: string): TransactionRequest => ({
+    version: HOP_VERSION,
+    snapshot: '',
+    token,
+    role,
+    claims: '{}',
+    schema: 'public',
+    method: 'GET',
+    path: '/item',
+    headers: '{}',
+    cookies: '{}',
+    timezone: null,
+    isolation: null,
+    access: 'read only',
+    settings: [],
+    runsCode: false,
+    statements: [{ text: 'select current_user', parameters: [], result: { kind: 'row', body: null } }],
+    end: null,
+    deadline: null,
+  });
+
+  test('runs transactions for whoever has the secret, as the role of the token and no other', async () => {
+    const env = await variables();
+    const running = edgerest(['pooler'], env);
+    await says(running, /Pooler listening on 127\.0\.0\.1:\d+/);
+    const hop = new HttpHop({ url: `http://127.0.0.1:${env.EDGEREST_POOLER_PORT}`, secret });
+    const fetched = await hop.fetchSnapshot(null, null);
+    expect(fetched).toMatchObject({
+      kind: 'new',
+      snapshot: { tables: [{ name: 'item' }], settings: { dbAnonRole: anon } },
+    });
+    expect(await hop.fetchKeys(null)).toMatchObject({ kind: 'keys', keys: { keys: [{ kty: 'oct', alg: 'HS256' }] } });
+    expect(await hop.transaction(request(null, login), null, null)).toMatchObject({
+      ok: true,
+      statements: [{ columns: [anon] }],
+    });
+    expect(await hop.transaction(request('a.forged.token', anon), null, null)).toMatchObject({
+      ok: false,
+      failure: { kind: 'refused', reason: 'token', status: 401 },
+    });
+    running.child.kill('SIGTERM');
+    expect(await running.exited).toBe(0);
+    expect(running.said()).not.toMatch(/the-password|reallyreally/);
+  });
+
+  test('without keys the roles must be listed', async () => {
+    const env = await variables({ PGRST_JWT_SECRET: '', EDGEREST_ALLOWED_ROLES: `${anon},x_*` });
+    const running = edgerest(['pooler'], env);
+    await says(running, /Pooler listening/);
+    const hop = new HttpHop({ url: `http://127.0.0.1:${env.EDGEREST_POOLER_PORT}`, secret });
+    expect(await hop.transaction(request('any', anon), null, null)).toMatchObject({ ok: true });
+    expect(await hop.transaction(request('any', login), null, null)).toMatchObject({ failure: { reason: 'role' } });
+  });
+});
+
+/** Waits until so many statements of the test's database are running. */
+async function underWay(count: number): Promise<void> {
+  for (;;) {
+    const [row] = await database.sql`select count(*)::int as n from pg_stat_activity
+      where datname = current_database() and state = 'active' and pid <> pg_backend_pid()`;
+    if (row?.n === count) return;
+    await sleep(20);
+  }
+}
