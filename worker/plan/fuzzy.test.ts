@@ -39,6 +39,11 @@ describe('a fuzzy set', () => {
     expect(fuzzyMatch(fuzzySet(['abxcd']), 'ab')).toBe('abxcd');
   });
 
+  it('looks at characters, however many units they take', () => {
+    expect(fuzzyMatch(fuzzySet(['🐘🐘🐘abc']), '🐘🐘🐘abd', 0.75)).toBe('🐘🐘🐘abc');
+    expect(fuzzyMatch(set, 'project'.repeat(1000))).toBeNull();
+  });
+
   it('prefers the last of the values among equals', () => {
     expect(fuzzyMatch(fuzzySet(['items1', 'items2']), 'items3')).toBe('items2');
   });

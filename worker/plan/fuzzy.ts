@@ -101,9 +101,16 @@ export function similarity(a: string, b: string): number {
   return (longest - (row[t.length] ?? longest)) / longest;
 }
 
+/**
+ * Whether texts of such lengths may be that similar: a very long name of a client's is not worth a look at each of
+ * ours. The factor is for characters of two UTF-16 units.
+ */
+const mayReach = (score: number, a: string, b: string): boolean =>
+  2 * Math.min(a.length, b.length) >= score * Math.max(a.length, b.length);
+
 const byScore = (a: { readonly score: number }, b: { readonly score: number }): number => b.score - a.score;
 
-function gramMatches(index: GramIndex, query: string, size: number): readonly FuzzyMatch[] {
+function gramMatches(index: GramIndex, query: string, size: number, minScore: number): readonly FuzzyMatch[] {
   const counts = gramCounts(query, size);
   const products = new Map<number, number>();
   for (const [gram, count] of counts) {
@@ -120,7 +127,9 @@ function gramMatches(index: GramIndex, query: string, size: number): readonly Fu
     })
     .sort(byScore)
     .slice(0, BEST)
+    .filter(({ value }) => mayReach(minScore, query, value))
     .map(({ value }) => ({ score: similarity(query, value), value }))
+    .filter(({ score }) => score >= minScore)
     .sort(byScore);
 }
 
@@ -130,7 +139,7 @@ export function fuzzyMatches(set: FuzzySet, text: string, minScore = DEFAULT_MIN
   const equal = set.exact.get(query);
   if (equal !== undefined) return [{ score: 1, value: equal }];
   for (const [size, index] of set.grams) {
-    const found = gramMatches(index, query, size).filter((match) => match.score >= minScore);
+    const found = gramMatches(index, query, size, minScore);
     if (found.length > 0) return found.map(({ score, value }) => ({ score, value: set.exact.get(value) ?? '' }));
   }
   return [];
