@@ -199,7 +199,7 @@ describe('other failures', () => {
     [{ kind: 'refused', reason: 'version', message: 'x', status: 400 }, 500, 'EDGE004'],
     [{ kind: 'refused', reason: 'malformed', message: 'x', status: 400 }, 502, 'EDGE004'],
     [{ kind: 'refused', reason: 'size', message: 'x', status: 413 }, 413, 'EDGE005'],
-    [{ kind: 'refused', reason: 'token', message: 'x', status: 401 }, 401, 'EDGE006'],
+    [{ kind: 'refused', reason: 'token', message: 'x', status: 401 }, 401, 'EDGE009'],
     [{ kind: 'refused', reason: 'role', message: 'x', status: 403 }, 403, 'EDGE007'],
     [{ kind: 'refused', reason: 'stopping', message: 'x', status: 503 }, 503, 'EDGE008'],
   ])('%o', (failure, status, code) => {

@@ -62,9 +62,13 @@ export const outOfBounds = (offset: bigint, total: bigint | null): ApiError =>
     details: `An offset of ${offset} was requested, but there are only ${total ?? 0} rows.`,
   });
 
-/** PGRST002: there is no schema cache yet. */
-export const noSchemaCache = (): ApiError =>
-  new ApiError(503, { code: 'PGRST002', message: 'Could not query the database for the schema cache. Retrying.' });
+/** PGRST002: there is no schema cache yet; `details` say why where it is known. */
+export const noSchemaCache = (details: string | null = null): ApiError =>
+  new ApiError(503, {
+    code: 'PGRST002',
+    message: 'Could not query the database for the schema cache. Retrying.',
+    details,
+  });
 
 const BEARER: Header = ['WWW-Authenticate', 'Bearer'];
 
@@ -135,7 +139,7 @@ function refused(reason: string): ApiError {
     case 'token':
       return new ApiError(
         401,
-        { code: 'EDGE006', message: 'The token is not accepted' },
+        { code: 'EDGE009', message: 'The token is not accepted' },
         {
           headers: [
             ['WWW-Authenticate', 'Bearer error="invalid_token", error_description="The token is not accepted"'],
