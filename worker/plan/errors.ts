@@ -138,7 +138,10 @@ export const ambiguousRelationship = (origin: string, target: string, found: rea
   );
 };
 
-/** Throws nothing itself. `unnamed`: the type of a single unnamed parameter that would have done, with how it is asked. */
+/**
+ * `name` is qualified, `argumentNames` sorted. `body`: the type of a single unnamed parameter that a POST's body could
+ * have been for; null when there is none.
+ */
 export const noRoutine = (
   name: string,
   argumentNames: readonly string[],
