@@ -60,6 +60,7 @@ export class Input {
 
   /** Records a failure at the current position: the character at `found` in place of one of `expected`. */
   note(expected: readonly string[], found: number = this.at): void {
+    if (this.error !== null && this.error.at > this.at) return;
     const messages: Message[] = [{ kind: 'input', text: this.show(found) }];
     for (const text of expected) messages.push({ kind: 'expected', text });
     this.error = mergeErrors(this.error, { at: this.at, messages });
@@ -81,7 +82,9 @@ export type Parser<T> = (input: Input) => T | undefined;
 function mergeErrors(a: ParseError | null, b: ParseError | null): ParseError | null {
   if (a === null || b === null) return a ?? b;
   if (a.at !== b.at) return a.at > b.at ? a : b;
-  return { at: a.at, messages: [...a.messages, ...b.messages] };
+  // What was said already is not said again: a place is tried many times.
+  const others = b.messages.filter((m) => !a.messages.some(({ kind, text }) => kind === m.kind && text === m.text));
+  return others.length === 0 ? a : { at: a.at, messages: [...a.messages, ...others] };
 }
 
 /** One given ASCII character. */
