@@ -36,6 +36,14 @@ export const notSingular = (rows: string): ApiError =>
     details: `The result contains ${rows} rows`,
   });
 
+/** More rows than `Prefer: handling=strict, max-affected` allows. */
+export const tooManyAffected = (rows: string): ApiError =>
+  new ApiError(400, {
+    code: 'PGRST124',
+    message: 'Query result exceeds max-affected preference constraint',
+    details: `The query affects ${rows} rows`,
+  });
+
 /** What does not hold before the commit. */
 function guardError(code: 'PGRST115' | 'PGRST116' | 'PGRST124', rows: string): ApiError {
   switch (code) {
@@ -44,11 +52,7 @@ function guardError(code: 'PGRST115' | 'PGRST116' | 'PGRST124', rows: string): A
     case 'PGRST115':
       return new ApiError(400, { code, message: 'Payload values do not match URL in primary key column(s)' });
     case 'PGRST124':
-      return new ApiError(400, {
-        code,
-        message: 'Query result exceeds max-affected preference constraint',
-        details: `The query affects ${rows} rows`,
-      });
+      return tooManyAffected(rows);
     default:
       return code satisfies never;
   }

@@ -188,6 +188,18 @@ describe('a call', () => {
     expect(response.headers).toEqual({ 'Content-Range': '*/0', 'Content-Type': json, Vary: 'Accept, Prefer, Range' });
   });
 
+  test('that only reads is checked against a strict limit afterwards', () => {
+    const returns = { ...add.returns, set: true };
+    const plan = callPlan({ ...add, returns }, {}, { access: 'read only' });
+    const answer = (maxAffected: bigint, handling: 'strict' | 'lenient') =>
+      respond(plan, request({ handling, maxAffected }), result('[1, 2]', { page: '2' }), SETTINGS).status;
+    expect(() => answer(1n, 'strict')).toThrow(
+      expect.objectContaining({ status: 400, code: 'PGRST124', details: 'The query affects 2 rows' }),
+    );
+    expect(answer(2n, 'strict')).toBe(200);
+    expect(answer(1n, 'lenient')).toBe(200);
+  });
+
   test('repeats a strict limit on affected rows', () => {
     const strict = request({ handling: 'strict', maxAffected: 3n, timezone: 'UTC' });
     expect(plain(respond(callPlan(add), strict, result('3'), SETTINGS)).headers['Preference-Applied']).toBe(

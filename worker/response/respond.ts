@@ -7,7 +7,7 @@ import { COLUMN } from '../sql/columns.ts';
 import type { DatabasePlan } from '../sql/statements.ts';
 import { byteString } from './bytes.ts';
 import { columnOf, mainResult, pageTotal, tableTotal } from './counts.ts';
-import { notSingular, outOfBounds } from './errors.ts';
+import { notSingular, outOfBounds, tooManyAffected } from './errors.ts';
 import { bodyHeaders, contentLength, VARY } from './headers.ts';
 import { errorBody } from './json.ts';
 import { mutateHead } from './mutate.ts';
@@ -23,7 +23,7 @@ const VOID = { schema: 'pg_catalog', name: 'void' };
 
 /**
  * Answers a request that the database answered. A body that is not sent on is cancelled.
- * Throws ApiError: PGRST116 for a read that is not singular as asked, PGRST111 and PGRST112 for overrides that are none.
+ * Throws ApiError: PGRST116 and PGRST124 for a read that is not singular or limited as asked, PGRST111 and PGRST112 for overrides that are none.
  */
 export function respond(
   plan: DatabasePlan,
@@ -66,8 +66,8 @@ function rowsResponse(
 ): RawResponse {
   const main = mainResult(result);
   const page = pageTotal(main);
-  // Guards have seen to writes before they were committed.
-  if (plan.mediaType.kind === 'singular' && page !== 1n && plan.kind !== 'mutate') throw notSingular(page.toString());
+  // Guards have seen to what may write, before it was committed.
+  if (plan.kind !== 'mutate') checkPage(plan, request, page);
   const head =
     plan.kind === 'mutate'
       ? mutateHead(plan, request, main, result.length)
@@ -77,6 +77,15 @@ function rowsResponse(
   if (head.body === 'result') return finish(plan, status, headers, result.body, settings);
   discard(result.body);
   return finish(plan, status, headers, head.body, settings);
+}
+
+/** What a read must be like: a single row, or so many at most, where that was asked for. */
+function checkPage(plan: DatabasePlan, { preferences }: ApiRequest, page: bigint): void {
+  if (plan.mediaType.kind === 'singular' && page !== 1n) throw notSingular(page.toString());
+  const { handling, maxAffected } = preferences;
+  if (plan.kind === 'call' && handling === 'strict' && maxAffected !== null && page > maxAffected) {
+    throw tooManyAffected(page.toString());
+  }
 }
 
 function readHead(
