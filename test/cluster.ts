@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { tied } from '../pooler/cli/lifeline.ts';
 import { type Account, ClusterError, type Place, placeFor } from './cluster-place.ts';
 
 export { ClusterError } from './cluster-place.ts';
@@ -55,10 +56,6 @@ export const throwAwaySettings = {
 
 type Server = ChildProcessByStdio<Writable, null, Readable>;
 
-// The shell keeps a watcher on our end of the pipe, then becomes the server: when we end, however we end, so does the server
-// (SIGINT: a fast shutdown). $$ in the subshell is the pid of the shell, which is the server's.
-const lifeline = 'exec 3<&0; (cat <&3 >/dev/null; kill -INT $$) 2>/dev/null & exec 3<&-; exec "$@" </dev/null';
-
 /**
  * Starts a server, creating its data first where there is none, and returns when it takes connections.
  * Throws a ClusterError, whose message is one line that says what to do.
@@ -78,13 +75,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const port = options.port ?? (await freePort());
   await refuseUsedPort(port);
   const program = join(place.binDir, 'postgres');
-  const server = run(place, '/bin/sh', [
-    '-c',
-    lifeline,
-    'sh',
-    program,
-    ...serverArguments(dataDir, port, options.settings ?? {}),
-  ]);
+  // SIGINT is a fast shutdown.
+  const server = run(place, ...tied('INT', program, serverArguments(dataDir, port, options.settings ?? {})));
   const exited = once(server, 'exit').then(() => {
     server.stdin.destroy();
   });

@@ -84,7 +84,10 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
   const plan = planRequest(request, state.schema);
   timing?.lap();
   if (plan.kind === 'inspect') throw noDocument();
-  if (plan.kind !== 'read' && plan.kind !== 'mutate' && plan.kind !== 'call') return timed(respondInfo(plan), timing);
+  if (plan.kind !== 'read' && plan.kind !== 'mutate' && plan.kind !== 'call') {
+    timing?.lap();
+    return timed(respondInfo(plan), timing);
+  }
   const facts = { preferences: request.preferences, topLevelRange: request.topLevelRange, maxRows: settings.dbMaxRows };
   const transaction = transactionRequest(plan, request, context, state.schema.version, compile(plan, facts));
   const outcome = await backend.hop.transaction(transaction, payloadOf(request), context.signal);

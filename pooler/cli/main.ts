@@ -26,6 +26,7 @@ PGRST_… and some of our own under EDGEREST_…; docs/configuration.md has them
 const commands: ReadonlyMap<string, () => Promise<void>> = new Map([
   ['serve', async () => (await import('./serve.ts')).serve()],
   ['pooler', async () => (await import('./pooler.ts')).pooler()],
+  ['edge', async () => (await import('./edge.ts')).edge()],
 ]);
 
 function refuse(message: string): void {

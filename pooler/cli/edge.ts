@@ -1,0 +1,72 @@
+/** `edgerest edge`: the pooler in this process and the worker in workerd beside it, as in production, on one machine. */
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import type { Config } from '../../shared/config/resolve.ts';
+import { startPooler } from '../start.ts';
+import { VERSION } from '../version.ts';
+import { configure } from './config.ts';
+import { checkDoor, hopTrust, openDoor } from './door.ts';
+import { addressOf, listen } from './listen.ts';
+import { DRAIN_TIMEOUT, onShutdown } from './shutdown.ts';
+import { startWorkerd } from './workerd.ts';
+
+/** The hop is between us and our own worker: a secret of this run, and a port that is free, unless they are given. */
+function ownHop(config: Config): Config & { readonly poolerSecret: string } {
+  return {
+    ...config,
+    poolerSecret: config.poolerSecret ?? randomBytes(32).toString('base64url'),
+    poolerPort: process.env.EDGEREST_POOLER_PORT === undefined ? 0 : config.poolerPort,
+  };
+}
+
+/** `host:port` as workerd reads it. */
+function workerdAddress(host: string, port: number): string {
+  const { host: address } = addressOf(host);
+  if (address === '::') return `*:${port}`;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Refuses a port that is taken in our own words: workerd's are about its configuration. */
+async function checkPort(host: string, port: number): Promise<void> {
+  const probe = createServer();
+  await listen(probe, host, port, 'PGRST_SERVER_PORT');
+  await new Promise((closed) => probe.close(closed));
+}
+
+/** Starts it and returns when it listens; it ends with the process. Throws StartError. */
+export async function edge(): Promise<void> {
+  const { config: given, log } = configure();
+  const config = ownHop(given);
+  const door = checkDoor(config);
+  log('notice', `Starting edgerest ${VERSION} (edge)`);
+  const shutdown = onShutdown(log);
+  await checkPort(config.serverHost, config.serverPort);
+  const pooler = await startPooler({
+    config,
+    log,
+    trust: hopTrust(config),
+    onFatal: (message) => {
+      log('notice', `The database refused the login: ${message}`);
+      shutdown.end(1);
+    },
+  });
+  shutdown.add(() => pooler.close(DRAIN_TIMEOUT));
+  const { server, address } = await openDoor(door, config, pooler, log);
+  shutdown.add(() => server.close(DRAIN_TIMEOUT));
+  const scheme = door.tls === null ? 'http' : 'https';
+  const workerd = await startWorkerd({
+    address: workerdAddress(config.serverHost, config.serverPort),
+    bindings: { EDGEREST_POOLER_URL: `${scheme}://${address}`, EDGEREST_POOLER_SECRET: config.poolerSecret },
+  });
+  let stopping = false;
+  shutdown.add(() => {
+    stopping = true;
+    return workerd.stop(DRAIN_TIMEOUT);
+  });
+  workerd.exited.then((code) => {
+    if (stopping) return;
+    log('error', `workerd ended by itself with ${code}`);
+    shutdown.end(1);
+  });
+  log('notice', `API server listening on ${workerdAddress(config.serverHost, workerd.port)}`);
+}
