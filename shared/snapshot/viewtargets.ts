@@ -67,7 +67,8 @@ function* fields(text: string, start: number): Generator<Field> {
     }
     const end = c === OPEN_NODE || c === OPEN_LIST ? skipNested(text, i) : tokenEnd(text, i);
     if (c !== 58 || text.charCodeAt(end) !== SPACE) {
-      i = end;
+      // a delimiter on its own is no field either
+      i = Math.max(end, i + 1);
       continue;
     }
     const value = end + 1;
