@@ -1,11 +1,16 @@
 /** The command line as a user runs it: real processes in front of a real database. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { HOP_VERSION, type TransactionRequest } from '../../shared/hop/types.ts';
+import { selfSigned } from '../../test/certificate.ts';
 import { freePort } from '../../test/cluster.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
@@ -184,6 +189,13 @@ describe('a start that cannot succeed is one clear line:', () => {
     expect(said).not.toContain('not-the-password');
   });
 
+  test('a certificate that is none', async () => {
+    const env = { EDGEREST_POOLER_HOST: '0.0.0.0', EDGEREST_POOLER_TLS_CERT: main, EDGEREST_POOLER_TLS_KEY: main };
+    const { code, said } = await failing('pooler', await variables(env));
+    expect(code).toBe(1);
+    expect(said).toContain('are not a certificate and its key in PEM');
+  });
+
   test('a pooler without a secret, or open to the world without TLS', async () => {
     const none = await failing('pooler', await variables({ EDGEREST_POOLER_SECRET: '' }));
     expect(none).toMatchObject({
@@ -307,6 +319,48 @@ describe('pooler', () => {
     running.child.kill('SIGTERM');
     expect(await running.exited).toBe(0);
     expect(running.said()).not.toMatch(/the-password|reallyreally/);
+  });
+
+  test('beyond loopback with a certificate', async () => {
+    const { certificate, key } = selfSigned('localhost');
+    const folder = await mkdtemp(join(tmpdir(), 'edgerest-cli-'));
+    await writeFile(join(folder, 'cert.pem'), certificate);
+    await writeFile(join(folder, 'key.pem'), key);
+    const env = await variables({
+      EDGEREST_POOLER_HOST: '0.0.0.0',
+      EDGEREST_POOLER_TLS_CERT: join(folder, 'cert.pem'),
+      EDGEREST_POOLER_TLS_KEY: join(folder, 'key.pem'),
+    });
+    const running = edgerest(['pooler'], env);
+    await says(running, /Pooler listening/);
+    const options = {
+      host: '127.0.0.1',
+      port: env.EDGEREST_POOLER_PORT,
+      path: '/v1/live',
+      ca: certificate,
+      servername: 'localhost',
+    };
+    const [answer] = await once(get(options), 'response');
+    expect(answer.statusCode).toBe(200);
+    answer.resume();
+    await rm(folder, { recursive: true });
+  });
+
+  test('SIGUSR1 loads the schema anew', async () => {
+    const env = await variables({ PGRST_DB_CHANNEL_ENABLED: 'false' });
+    const running = edgerest(['pooler'], env);
+    await says(running, /Pooler listening/);
+    const hop = new HttpHop({ url: `http://127.0.0.1:${env.EDGEREST_POOLER_PORT}`, secret });
+    await database.sql`create table made_later (id int)`;
+    running.child.kill('SIGUSR1');
+    await says(running, /Schema cache loaded[\s\S]*Schema cache loaded/);
+    expect(await hop.fetchSnapshot(null, null)).toMatchObject({
+      snapshot: { tables: expect.arrayContaining([expect.objectContaining({ name: 'made_later' })]) },
+    });
+    await database.sql`drop table made_later`;
+    running.child.kill('SIGUSR2');
+    await says(running, /SIGUSR2/);
+    expect((await fetch(`http://127.0.0.1:${env.EDGEREST_POOLER_PORT}/v1/live`)).status).toBe(200);
   });
 
   test('without keys the roles must be listed', async () => {

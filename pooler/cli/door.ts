@@ -4,7 +4,7 @@ import type { Config } from '../../shared/config/resolve.ts';
 import { workerSettings } from '../../shared/config/worker-settings.ts';
 import { HEAD_LIMIT } from '../../shared/hop/codec.ts';
 import { Authenticator } from '../../worker/auth/authenticator.ts';
-import { HopServer } from '../hop/server.ts';
+import { HopServer, type HopServerOptions } from '../hop/server.ts';
 import type { Log } from '../log.ts';
 import { type Pooler, StartError } from '../start.ts';
 import type { Trust } from '../transaction/transactor.ts';
@@ -61,6 +61,17 @@ export function checkDoor(config: Config): Door {
   return { secrets: poolerSecretPrevious === null ? [poolerSecret] : [poolerSecret, poolerSecretPrevious], tls };
 }
 
+function hopServer(options: HopServerOptions): HopServer {
+  try {
+    return new HopServer(options);
+  } catch {
+    // OpenSSL's own words say nothing about which file is at fault.
+    throw new StartError(
+      'EDGEREST_POOLER_TLS_CERT and EDGEREST_POOLER_TLS_KEY are not a certificate and its key in PEM.',
+    );
+  }
+}
+
 /** Opens the door. Returns the server and where it listens. Throws StartError when the port cannot be had. */
 export async function openDoor(
   door: Door,
@@ -68,13 +79,15 @@ export async function openDoor(
   pooler: Pooler,
   log: Log,
 ): Promise<{ readonly server: HopServer; readonly address: string }> {
-  const server = new HopServer({
+  const server = hopServer({
     ...door,
     hop: pooler.hop,
     limits: { head: HEAD_LIMIT, payload: config.maxBodySize },
     source: pooler.source,
     keys: config.jwtKeys,
     onError: (message) => log('error', `The hop: ${message}`),
+    onRefused: ({ reason, message }, from) =>
+      log('warn', `The hop refused a message from ${from}: ${reason}. ${message}`),
   });
   const address = await listen(server.server, config.poolerHost, config.poolerPort, 'EDGEREST_POOLER_PORT');
   return { server, address };

@@ -3,7 +3,8 @@ import type { Server } from 'node:net';
 import { StartError } from '../start.ts';
 
 interface Address {
-  readonly host: string;
+  /** Without one: every address, IPv6 too where the machine has it. */
+  readonly host?: string;
   readonly ipv6Only?: boolean;
 }
 
@@ -15,7 +16,7 @@ export function addressOf(host: string): Address {
       return { host: '0.0.0.0' };
     case '*':
     case '*6':
-      return { host: '::' };
+      return {};
     case '!6':
       return { host: '::', ipv6Only: true };
     default:
@@ -30,6 +31,7 @@ function explained(error: NodeJS.ErrnoException, host: string, port: number, var
     case 'EACCES':
       return new StartError(`port ${port} may not be opened by this user: set ${variable} to one above 1023.`);
     case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
     case 'ENOTFOUND':
       return new StartError(`${host} is not an address of this machine.`);
     default:
@@ -41,7 +43,7 @@ function explained(error: NodeJS.ErrnoException, host: string, port: number, var
 export async function listen(server: Server, host: string, port: number, variable: string): Promise<string> {
   const address = addressOf(host);
   await new Promise<void>((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void => reject(explained(error, address.host, port, variable));
+    const failed = (error: NodeJS.ErrnoException): void => reject(explained(error, host, port, variable));
     server.once('error', failed);
     server.listen({ ...address, port, backlog: 1024 }, () => {
       server.off('error', failed);

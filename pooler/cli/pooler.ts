@@ -3,6 +3,7 @@ import { startPooler } from '../start.ts';
 import { VERSION } from '../version.ts';
 import { configure } from './config.ts';
 import { checkDoor, hopTrust, openDoor } from './door.ts';
+import { onReload } from './reload.ts';
 import { DRAIN_TIMEOUT, onShutdown } from './shutdown.ts';
 
 /** Starts it and returns when it listens; it ends with the process. Throws StartError. */
@@ -21,6 +22,7 @@ export async function pooler(): Promise<void> {
     },
   });
   shutdown.add(() => running.close(DRAIN_TIMEOUT));
+  onReload(running.source, log);
   const { server, address } = await openDoor(door, config, running, log);
   shutdown.add(() => server.close(DRAIN_TIMEOUT));
   log('notice', `Pooler listening on ${address}`);

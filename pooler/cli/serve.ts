@@ -10,6 +10,7 @@ import { type Pooler, startPooler } from '../start.ts';
 import { VERSION } from '../version.ts';
 import { configure } from './config.ts';
 import { listen } from './listen.ts';
+import { onReload } from './reload.ts';
 import { DRAIN_TIMEOUT, onShutdown } from './shutdown.ts';
 import { LocalStates } from './states.ts';
 
@@ -32,6 +33,7 @@ export async function serve(): Promise<void> {
     },
   });
   shutdown.add(() => pooler.close(DRAIN_TIMEOUT));
+  onReload(pooler.source, log);
   const { server, draining } = apiServer(config, pooler, log);
   const address = await listen(server, config.serverHost, config.serverPort, 'PGRST_SERVER_PORT');
   shutdown.add(() => draining.close(DRAIN_TIMEOUT));

@@ -10,6 +10,7 @@ import {
   encodeFailure,
   FAILURE_HEADER,
   REQUEST_TYPE,
+  type Refused,
   refuse,
 } from '../../shared/hop/codec.ts';
 import type { Hop } from '../../shared/hop/types.ts';
@@ -39,6 +40,8 @@ export interface HopServerOptions {
   readonly tls: { readonly cert: string; readonly key: string } | null;
   /** Told of an error that is ours: a line for the log. */
   readonly onError: (message: string) => void;
+  /** Told of every message that is not accepted, and from where it came. */
+  readonly onRefused?: (failure: Refused, from: string) => void;
 }
 
 /** Milliseconds for a whole message to arrive, and for its headers. */
@@ -95,13 +98,13 @@ export class HopServer {
     const path = request.url?.split('?', 1)[0];
     if (path === '/v1/live') return sendText(response, 'live\n');
     if (!this.#secrets.accepts(request.headers.authorization)) {
-      return sendRefusal(request, response, refuse(401, 'secret', 'The secret is missing or wrong.'));
+      return this.#refuse(request, response, refuse(401, 'secret', 'The secret is missing or wrong.'));
     }
     const method = path === '/v1/transaction' ? 'POST' : 'GET';
     const known = path === '/v1/transaction' || path === '/v1/snapshot' || path === '/v1/keys';
-    if (!known) return sendRefusal(request, response, refuse(404, 'endpoint', 'No such endpoint.'));
+    if (!known) return this.#refuse(request, response, refuse(404, 'endpoint', 'No such endpoint.'));
     if (request.method !== method) {
-      return sendRefusal(request, response, refuse(405, 'endpoint', `This endpoint is for ${method}.`));
+      return this.#refuse(request, response, refuse(405, 'endpoint', `This endpoint is for ${method}.`));
     }
     if (path === '/v1/snapshot') return await this.#snapshot(request, response);
     if (path === '/v1/keys') return sendKeys(response, this.#options.keys);
@@ -110,7 +113,7 @@ export class HopServer {
 
   async #transaction(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.headers['content-type'] !== REQUEST_TYPE) {
-      return sendRefusal(request, response, refuse(400, 'malformed', `The content type is ${REQUEST_TYPE}.`));
+      return this.#refuse(request, response, refuse(400, 'malformed', `The content type is ${REQUEST_TYPE}.`));
     }
     const gone = new AbortController();
     response.once('close', () => {
@@ -126,10 +129,16 @@ export class HopServer {
     }
     const decoded = decodeRequest(message, this.#options.limits);
     if (!decoded.ok) {
+      this.#options.onRefused?.(decoded.failure, request.socket.remoteAddress ?? 'a closed connection');
       return await sendOutcome(response, { ok: false, snapshot: null, failure: decoded.failure });
     }
     const outcome = await this.#options.hop.transaction(decoded.request, decoded.payload, gone.signal);
     await sendOutcome(response, outcome);
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, failure: Refused): void {
+    this.#options.onRefused?.(failure, request.socket.remoteAddress ?? 'a closed connection');
+    sendRefusal(request, response, failure);
   }
 
   async #snapshot(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -24,6 +24,12 @@ export interface FlightPlan {
   readonly roleGuard: number;
 }
 
+/**
+ * The statements that a flight may carry. Before PostgreSQL 18 an implicit batch is no transaction block: a COMMIT, in a procedure or
+ * DO too, would end the settings, and what follows would run as the login role.
+ */
+const QUERY = /^\s*(select|insert|update|delete|merge|with|values|explain)\b/i;
+
 /** What is known besides the request. */
 export interface FlightCircumstances {
   /** The role's own settings and isolation level. */
@@ -68,10 +74,13 @@ export class FlightWriter {
     this.#prepare = config.dbPreparedStatements ? 'named' : 'unnamed';
   }
 
-  /** Function settings that the configuration does not hoist are not the message's to ask for; null when there are none. */
-  checkSettings(request: TransactionRequest): Refused | null {
+  /** What a request may not ask for, as a refusal; null when it may all. */
+  check(request: TransactionRequest): Refused | null {
     for (const [name] of request.settings) {
       if (!this.#hoisted.has(name)) return refuse(403, 'setting', 'db-hoisted-tx-settings does not list this setting.');
+    }
+    for (const { text } of request.statements) {
+      if (!QUERY.test(text)) return refuse(403, 'statement', 'Only queries are run, no other statements.');
     }
     return null;
   }

@@ -202,6 +202,24 @@ describe('settings', () => {
     expect(pool.metrics().flights).toBe(before);
   });
 
+  test.each([
+    'commit',
+    'call p()',
+    'do $$begin commit; end$$',
+    'set role x',
+    ' reset all',
+    '/* x */ commit',
+    '(select 1)',
+    '',
+  ])('a statement that is no query is refused before anything is sent: %s', async (text) => {
+    const before = pool.metrics().flights;
+    expect(await run({ statements: [row('select 1'), row(text)] })).toMatchObject({
+      ok: false,
+      failure: { kind: 'refused', reason: 'statement', status: 403 },
+    });
+    expect(pool.metrics().flights).toBe(before);
+  });
+
   test('a session with other defaults gets an explicit transaction', async () => {
     const statements = [row('select pg_catalog.txid_current_if_assigned()')];
     const before = pool.metrics().flights;

@@ -17,6 +17,9 @@ const SERVICE_URL = /^(tcp|udp|sctp):\/\//;
 export const isServiceLink = (name: string, value: string): boolean =>
   SERVICE_LINK.test(name) || (name.endsWith('_PORT') && SERVICE_URL.test(value));
 
+/** What the project's own tests and CI are told by. */
+const OWN_TOOLS = /^EDGEREST_(TEST|FAULT|CONFORMANCE)(_|$)/;
+
 const knownNames: readonly string[] = Object.values(parameters).flatMap((p) => [p.name, ...p.aliases]);
 const knownVariables: ReadonlySet<string> = new Set(knownNames.map(variableOf));
 /** Whether a name, or an alias, is in the table. */
@@ -28,7 +31,7 @@ export type VariableKind = 'foreign' | 'parameter' | 'app setting' | 'retired' |
 /** What a variable is to us. */
 export function classifyVariable(name: string, value: string): VariableKind {
   if (!name.startsWith('PGRST_') && !name.startsWith('EDGEREST_')) return 'foreign';
-  if (isServiceLink(name, value)) return 'foreign';
+  if (isServiceLink(name, value) || OWN_TOOLS.test(name)) return 'foreign';
   if (knownVariables.has(name)) return 'parameter';
   if (name.startsWith(APP_SETTINGS_VARIABLE)) return 'app setting';
   return retiredVariables.has(name) ? 'retired' : 'unknown';

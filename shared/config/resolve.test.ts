@@ -162,7 +162,7 @@ test('a parameter that PostgREST dropped does not stop the start', () => {
   });
 });
 
-test('variables that Kubernetes adds for services of our name are not ours', () => {
+test('variables that Kubernetes adds for services of our name, and those of our tests, are not parameters', () => {
   const env = {
     EDGEREST_SERVICE_HOST: '10.0.0.1',
     EDGEREST_SERVICE_PORT_HTTP: '3000',
@@ -170,6 +170,7 @@ test('variables that Kubernetes adds for services of our name are not ours', () 
     EDGEREST_PORT_3000_TCP_ADDR: '10.0.0.1',
     EDGEREST_POOLER_PORT: 'tcp://10.0.0.2:3010',
     PGRST_PORT_3000_TCP: 'tcp://10.0.0.1:3000',
+    EDGEREST_TEST_DB_URI: 'postgresql://',
   };
   expect(configOf(env).poolerPort).toBe(3010);
 });
