@@ -38,6 +38,7 @@ export function createEdgerest({ url, secret, basePath = '', report }: EdgerestO
   return async (request, context) => {
     const waitUntil = (work: Promise<unknown>): void => context?.waitUntil(work);
     const backend = { states: new RemoteStates(hop, isolate, waitUntil), hop, report: tell };
-    return toResponse(await handle(await toRawRequest(request, basePath), backend, request.signal ?? null));
+    const answer = await handle(await toRawRequest(request, basePath), backend, request.signal ?? null);
+    return toResponse(answer, request.method);
   };
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { Config } from '../../shared/config/resolve.ts';
 import { startPooler } from '../start.ts';
+import type { Trust } from '../transaction/transactor.ts';
 import { VERSION } from '../version.ts';
 import { configure } from './config.ts';
 import { checkDoor, hopTrust, openDoor } from './door.ts';
@@ -19,10 +20,20 @@ function ownHop(config: Config): Config & { readonly poolerSecret: string } {
   };
 }
 
+/**
+ * The token decides, verified here as well. Where secret and roles are ours to choose nobody else can ask, and any role is
+ * allowed that the login role is a member of, as in `serve`.
+ */
+function ownTrust(given: Config): Trust {
+  const trust = hopTrust(given);
+  const own = given.poolerSecret === null && given.allowedRoles.length === 0;
+  return trust.kind === 'token' && own ? { ...trust, own } : trust;
+}
+
 /** `host:port` as workerd reads it. */
 function workerdAddress(host: string, port: number): string {
   const { host: address } = addressOf(host);
-  if (address === '::') return `*:${port}`;
+  if (address === undefined || address === '::') return `*:${port}`;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
@@ -44,7 +55,7 @@ export async function edge(): Promise<void> {
   const pooler = await startPooler({
     config,
     log,
-    trust: hopTrust(config),
+    trust: ownTrust(given),
     onFatal: (message) => {
       log('notice', `The database refused the login: ${message}`);
       shutdown.end(1);

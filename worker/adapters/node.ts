@@ -61,6 +61,17 @@ function readBody(request: IncomingMessage, limit: number): Promise<Uint8Array |
   });
 }
 
+/** Until the socket takes more, or is gone. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
+}
+
 async function write(response: ServerResponse, answer: RawResponse, server: string): Promise<void> {
   const headers: string[] = ['Server', server];
   for (const [name, value] of answer.headers) headers.push(name, value);
@@ -71,7 +82,7 @@ async function write(response: ServerResponse, answer: RawResponse, server: stri
     return;
   }
   for await (const chunk of answer.body) {
-    if (!response.write(chunk)) await new Promise((drained) => response.once('drain', drained).once('close', drained));
+    if (!response.write(chunk)) await drained(response);
     if (response.destroyed) return;
   }
   response.end();

@@ -1,4 +1,5 @@
 /** Web Request and Response around the core, for Workers, Vercel Edge, Deno and Bun. */
+import { decodeByteString } from '../request/text.ts';
 import type { RawRequest } from '../request/types.ts';
 import type { RawResponse } from '../response/types.ts';
 
@@ -36,6 +37,24 @@ export async function toRawRequest(request: Request, prefix = ''): Promise<RawRe
   };
 }
 
+/** Whether the runtime writes header values as UTF-8 (workerd) instead of one byte a character (the Fetch standard). */
+const WRITES_UTF8 = (() => {
+  try {
+    new Headers([['x-probe', '\u0100']]);
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+const headerText: (value: string) => string = WRITES_UTF8 ? decodeByteString : (value) => value;
+
+/** An answer without a length that is no error and no HEAD's is framed as PostgREST's: chunked, with nothing in it. */
+const emptyStream = (): ReadableStream<Uint8Array> =>
+  new ReadableStream({
+    start: (controller) => controller.close(),
+  });
+
 /** Statuses of which the Fetch standard allows no body. */
 const BODILESS: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
 
@@ -45,14 +64,18 @@ const plainBytes = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array<
     ? new Uint8Array(buffer, byteOffset, byteLength)
     : new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength));
 
+function bodyOf({ body }: RawResponse, headers: Headers): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null {
+  if (body instanceof Uint8Array) return plainBytes(body);
+  return body ?? (headers.has('content-length') ? null : emptyStream());
+}
+
 /** Fetch standard: a Response has a status from 200 to 599; what a function's response.status asks beyond is a 500. */
-export function toResponse(answer: RawResponse): Response {
+export function toResponse(answer: RawResponse, method = 'GET'): Response {
   const possible = answer.status >= 200 && answer.status <= 599;
   const status = possible ? answer.status : 500;
   const headers = new Headers();
-  for (const [name, value] of answer.headers) headers.append(name, value);
-  const body = answer.body instanceof Uint8Array ? plainBytes(answer.body) : answer.body;
-  return new Response(BODILESS.has(status) ? null : body, {
+  for (const [name, value] of answer.headers) headers.append(name, headerText(value));
+  return new Response(BODILESS.has(status) || method === 'HEAD' ? null : bodyOf(answer, headers), {
     status,
     headers,
     ...(answer.statusText === null ? {} : { statusText: answer.statusText }),
