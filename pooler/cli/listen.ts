@@ -3,8 +3,7 @@ import type { Server } from 'node:net';
 import { StartError } from '../start.ts';
 
 interface Address {
-  /** Without one: every address, IPv6 too where the machine has it. */
-  readonly host?: string;
+  readonly host: string;
   readonly ipv6Only?: boolean;
 }
 
@@ -16,7 +15,7 @@ export function addressOf(host: string): Address {
       return { host: '0.0.0.0' };
     case '*':
     case '*6':
-      return {};
+      return { host: '::' };
     case '!6':
       return { host: '::', ipv6Only: true };
     default:
@@ -42,10 +41,12 @@ function explained(error: NodeJS.ErrnoException, host: string, port: number, var
 /** Listens, and returns where: `127.0.0.1:3000`. Throws StartError naming the variable that sets the port. */
 export async function listen(server: Server, host: string, port: number, variable: string): Promise<string> {
   const address = addressOf(host);
+  // Without a host Node takes IPv4 alone where the machine has no IPv6.
+  const every = address.host === '::' && address.ipv6Only !== true;
   await new Promise<void>((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => reject(explained(error, host, port, variable));
     server.once('error', failed);
-    server.listen({ ...address, port, backlog: 1024 }, () => {
+    server.listen({ ...(every ? {} : address), port, backlog: 1024 }, () => {
       server.off('error', failed);
       resolve();
     });

@@ -117,7 +117,7 @@ export const parameters = {
     'openapi-mode',
     'follow-privileges',
     word('follow-privileges', 'ignore-privileges', 'disabled'),
-    { ...worker, ...later },
+    worker,
   ),
   openapiSecurityActive: parameter('openapi-security-active', false, flag, later),
   openapiServerProxyUri: optional('openapi-server-proxy-uri', proxyUri, { ...later, fixed: true }),
