@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { type Cluster, freePort, startCluster } from '../../test/cluster.ts';
+import { type Cluster, startCluster } from '../../test/cluster.ts';
 import { type Edge, startEdge } from './edge.ts';
 import { createBlogDatabase, loadBlog } from './load.ts';
 import { demoUsers, logIn, tour } from './tour.ts';
@@ -56,11 +56,7 @@ async function run(options: RunOptions, started: Started, signal: AbortSignal): 
   if (!(Number.isInteger(port) && port > 0 && port < 65536)) throw new Error('PGRST_SERVER_PORT is not a port');
   await refuseUsedPort(host, port);
   const url = `http://${nameOf(host)}:${port}`;
-  const listen = {
-    PGRST_SERVER_HOST: host,
-    PGRST_SERVER_PORT: String(port),
-    EDGEREST_POOLER_PORT: process.env.EDGEREST_POOLER_PORT || String(await freePort()),
-  };
+  const listen = { PGRST_SERVER_HOST: host, PGRST_SERVER_PORT: String(port) };
 
   if (process.env.PGRST_DB_URI) {
     if (options.fresh)

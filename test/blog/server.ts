@@ -57,7 +57,6 @@ export async function startServer(
       ...Object.fromEntries(inherited),
       PGRST_SERVER_HOST: '127.0.0.1',
       PGRST_SERVER_PORT: String(port),
-      EDGEREST_POOLER_PORT: String(await freePort()),
       ...variables,
     },
     stdio: ['ignore', 'ignore', 'pipe'],
