@@ -1,5 +1,5 @@
 /** A throw-away certificate for tests of TLS, made here so that they need no openssl. */
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 
 export interface Certificate {
   /** PEM. */
@@ -53,13 +53,9 @@ export function selfSigned(name: string, algorithm: 'rsa' | 'ecdsa' = 'ecdsa'): 
 }
 
 function keyPair(algorithm: 'rsa' | 'ecdsa'): { readonly publicKey: Buffer; readonly key: KeyObject } {
-  const encoding = {
-    publicKeyEncoding: { type: 'spki', format: 'der' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  } as const;
   const pair =
     algorithm === 'rsa'
-      ? generateKeyPairSync('rsa', { modulusLength: 2048, ...encoding })
-      : generateKeyPairSync('ec', { namedCurve: 'P-256', ...encoding });
-  return { publicKey: pair.publicKey, key: createPrivateKey(pair.privateKey) };
+      ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+      : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { publicKey: pair.publicKey.export({ type: 'spki', format: 'der' }), key: pair.privateKey };
 }
