@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { tied } from '../../pooler/cli/lifeline.ts';
 
 export interface Edge {
   /** Its exit status, or the signal that ended it. */
@@ -25,9 +26,11 @@ export async function startEdge(
   ready: (status: number) => boolean,
   signal: AbortSignal,
 ): Promise<Edge> {
-  const child = spawn(process.execPath, [main, 'edge'], {
+  // Its own process group, so that a terminal's Ctrl-C does not reach it before us.
+  const child = spawn(...tied('TERM', process.execPath, [main, 'edge']), {
     env: { ...process.env, ...variables },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['pipe', 'ignore', 'pipe'],
+    detached: true,
   });
   let held = '';
   let show = (text: string): void => {
