@@ -62,6 +62,8 @@ export class Connection implements MessageHandler, TransportListener {
   #fatal: DatabaseError | null = null;
   #parametersChanged = false;
   readonly #deadline = new DeadlineTimer(() => this.#onDeadline());
+  /** When the reset has to be through, in milliseconds since the epoch. */
+  #resetBy = 0;
   #graceTimer: NodeJS.Timeout | null = null;
   readonly #closeWaiters: (() => void)[] = [];
   readonly #freeWaiters: ((free: boolean) => void)[] = [];
@@ -318,6 +320,11 @@ export class Connection implements MessageHandler, TransportListener {
     this.#settle(journey);
     this.#state = 'resetting';
     this.#continue();
+    if (this.#journey === journey) {
+      // Nobody waits for the reset; somebody has to notice when it does not come to an end.
+      this.#resetBy = Date.now() + this.#cancelTimeout;
+      this.#deadline.set(this.#resetBy);
+    }
     journey.done(null, result);
   }
 
@@ -378,10 +385,13 @@ export class Connection implements MessageHandler, TransportListener {
   readonly #onAbort = (): void => this.#cancel('signal');
 
   #onDeadline(): void {
-    const deadline = this.#journey?.answered === false ? this.#journey.flight.deadline : undefined;
-    if (deadline === undefined) return;
-    if (deadline <= Date.now()) this.#cancel('deadline');
-    else this.#deadline.set(deadline);
+    const journey = this.#journey;
+    if (journey === null || this.#ended) return;
+    const due = journey.answered ? this.#resetBy : journey.flight.deadline;
+    if (due === undefined) return;
+    if (due > Date.now()) this.#deadline.set(due);
+    else if (journey.answered) this.#abandon(null);
+    else this.#cancel('deadline');
   }
 
   /**
@@ -394,7 +404,7 @@ export class Connection implements MessageHandler, TransportListener {
     journey.cancelled = reason;
     // A server that waits for us to read does not notice the request.
     this.#stream?.discard();
-    const timeout = this.#options.cancelTimeout ?? 5000;
+    const timeout = this.#cancelTimeout;
     const lost = () => this.#abandon(new ConnectionError('unknown', 'the flight could not be cancelled in time'));
     this.#grace(timeout, lost);
     this.#cancelling = new Cancelling(
@@ -424,6 +434,10 @@ export class Connection implements MessageHandler, TransportListener {
     journey.answered = true;
     this.#cancelling?.stop();
     journey.flight.signal?.removeEventListener('abort', this.#onAbort);
+  }
+
+  get #cancelTimeout(): number {
+    return this.#options.cancelTimeout ?? 5000;
   }
 
   get #ended(): boolean {

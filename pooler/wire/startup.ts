@@ -34,7 +34,7 @@ export async function openSession(
       new Startup(config, endpoint, transport, resolve, reject).begin();
     });
   } catch (error) {
-    transport.destroy();
+    await transport.gone();
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);

@@ -60,6 +60,19 @@ export class Transport {
   destroy(): void {
     this.#socket.destroy();
   }
+
+  /** Closes at once and resolves when the socket is gone, so that another one can take its place in a bound. */
+  gone(): Promise<void> {
+    return gone(this.#socket);
+  }
+}
+
+function gone(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+    socket.destroy();
+  });
 }
 
 type ListenerState = { listener: TransportListener | null; error: Error | null; over: boolean };
@@ -115,7 +128,7 @@ export async function openTransport(
     if (encrypt === 'optional') return new Transport(socket, state, false, null);
     throw new ConnectionError('tls', 'the server does not support TLS, but sslmode requires it');
   } catch (error) {
-    socket.destroy();
+    await gone(socket);
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);

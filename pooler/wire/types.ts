@@ -137,7 +137,7 @@ export type Notification = { readonly processId: number; readonly channel: strin
 export type ConnectionOptions = {
   /** How many named statements are kept prepared; default 256. */
   readonly statementCapacity?: number;
-  /** Milliseconds that the server has to answer after it was asked to cancel, before the connection is destroyed; default 5000. */
+  /** Milliseconds that the server has to stop when it is asked to cancel, or to reset, before the connection is given up; default 5000. */
   readonly cancelTimeout?: number;
   /** Milliseconds that the server has to close its side of the connection, before the socket is destroyed; default 1000. */
   readonly closeTimeout?: number;
