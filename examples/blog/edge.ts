@@ -64,11 +64,13 @@ export async function startEdge(
   return edge;
 }
 
-/** What the command line says about a failed start begins with its name; anything else is shown whole. */
+/** Why it ended: what it said besides its ordinary log, or all of it where there is nothing else. */
 function reason(log: string): string {
-  const lines = log.split('\n').filter((line) => line.startsWith('edgerest: '));
+  const missing = /Cannot find (?:package|module) '([^']+)'/.exec(log)?.[1];
+  if (missing !== undefined) return `${missing} is missing: run \`npm ci\` and start again`;
+  const lines = log.split('\n').filter((line) => line !== '' && !/^\d+\/\w+\/\d+:/.test(line));
   if (lines.length === 0) return `the API did not start:\n${log.trim()}`;
-  return lines.map((line) => line.slice('edgerest: '.length)).join('\n');
+  return lines.map((line) => line.replace(/^edgerest: /, '')).join('\n');
 }
 
 async function statusOf(url: string, signal: AbortSignal): Promise<number | undefined> {

@@ -14,13 +14,41 @@ import { tied } from './lifeline.ts';
 
 const ENTRY = fileURLToPath(new URL('../../worker/adapters/worker.ts', import.meta.url));
 
-/** The package's main export is the path of its program. It has no types of its own. */
+/** The package's main export is the path of its program. It has no types of its own. Throws StartError where it is not there. */
 function workerdProgram(): string {
-  const workerd: unknown = createRequire(import.meta.url)('workerd');
-  if (typeof workerd === 'object' && workerd !== null && 'default' in workerd && typeof workerd.default === 'string') {
-    return workerd.default;
+  try {
+    const workerd: unknown = createRequire(import.meta.url)('workerd');
+    if (
+      typeof workerd === 'object' &&
+      workerd !== null &&
+      'default' in workerd &&
+      typeof workerd.default === 'string'
+    ) {
+      return workerd.default;
+    }
+  } catch {
+    // The package or the one with this machine's program is missing: said below.
   }
   throw new StartError('the package workerd is incomplete: run `npm ci` again.');
+}
+
+/** The worker and all that it imports as one file. Throws StartError where a package is missing. */
+async function bundle(outfile: string): Promise<void> {
+  try {
+    await build({
+      entryPoints: [ENTRY],
+      outfile,
+      bundle: true,
+      format: 'esm',
+      target: 'es2024',
+      conditions: ['workerd', 'worker', 'browser'],
+      logLevel: 'silent',
+    });
+  } catch (error) {
+    const lines = error instanceof Error ? error.message.split('\n') : [String(error)];
+    const reason = lines.find((line) => /could not/i.test(line)) ?? lines[0];
+    throw new StartError(`the worker cannot be bundled, run \`npm ci\` again: ${reason}`);
+  }
 }
 
 /** As in wrangler.toml: what the worker is deployed with. */
@@ -66,19 +94,12 @@ const worker :Workerd.Worker = (
 export async function startWorkerd({ address, bindings }: WorkerdOptions): Promise<Workerd> {
   const folder = await mkdtemp(join(tmpdir(), 'edgerest-worker-'));
   try {
-    await build({
-      entryPoints: [ENTRY],
-      outfile: join(folder, 'worker.js'),
-      bundle: true,
-      format: 'esm',
-      target: 'es2024',
-      conditions: ['workerd', 'worker', 'browser'],
-      logLevel: 'silent',
-    });
+    const program = workerdProgram();
+    await bundle(join(folder, 'worker.js'));
     const config = join(folder, 'config.capnp');
     await writeFile(config, configuration(address));
     // workerd writes to the control descriptor where it listens. Its own process group: a terminal's Ctrl-C is for us to handle.
-    const child = spawn(...tied('TERM', workerdProgram(), ['serve', config, '--control-fd=4']), {
+    const child = spawn(...tied('TERM', program, ['serve', config, '--control-fd=4']), {
       stdio: ['pipe', 'inherit', 'inherit', 'ignore', 'pipe'],
       env: { ...bindings },
       detached: true,
