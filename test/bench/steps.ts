@@ -1,0 +1,1 @@
+export const measureSteps = async (...x: unknown[]): Promise<string> => String(x.length);
