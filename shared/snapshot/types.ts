@@ -1,6 +1,7 @@
 /**
  * The schema cache as plain data: what planning needs to know of the database, and no more.
- * It carries no comments, no defaults' texts, no settings and no keys, so that it may be kept at the edge.
+ * It carries no comments, no app settings and no keys, so that it may be kept at the edge. Columns' default expressions are
+ * there because `missing=default` puts them into the statement.
  */
 import type { QualifiedIdentifier } from '../sql/identifiers.ts';
 

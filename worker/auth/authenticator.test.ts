@@ -1,4 +1,4 @@
-import { base64url, exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { base64url, EncryptJWT, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
 import { ApiError } from '../error.ts';
@@ -81,6 +81,11 @@ describe('a valid token', () => {
     }
   });
 
+  test('of any size is verified, and a role of any letters is handed on', async () => {
+    const token = await sign(JSON.stringify({ role: 'ünïcode 🙂 "; drop', x: 'y'.repeat(50_000) }));
+    expect((await authenticator().authenticate(token)).role).toBe('ünïcode 🙂 "; drop');
+  });
+
   test('finds the role by a path', async () => {
     const token = await sign('{"https://example.com/roles":["writer","admin_x"],"app":{"role":"alice"}}');
     const role = async (jwtRoleClaimKey: string) => (await authenticator({ jwtRoleClaimKey }).authenticate(token)).role;
@@ -88,6 +93,9 @@ describe('a valid token', () => {
     expect(await role('.app.role')).toBe('alice');
     expect(await role("$['https://example.com/roles'][0]")).toBe('writer');
     expect(await role('."https://example.com/roles"[?(@ ^== "admin")]')).toBe('admin_x');
+    expect(await role("$['https://example.com/roles'][?(@ == 'writer')]")).toBe('writer');
+    expect(await role("$['https://example.com/roles'][?search(@, '^adm')]")).toBe('admin_x');
+    expect(await role('$..role')).toBe('alice');
     expect(await role('.nothing.here')).toBe('anon');
   });
 
@@ -160,9 +168,32 @@ describe('refused', () => {
     ['{"aud":"others"}', 'JWT not in audience'],
     ['[1]', 'Parsing claims failed'],
     ['not json', 'Parsing claims failed'],
+    ['{"role":"a","x":{"role":1,"role":"b"},"role" :"b"}', 'Parsing claims failed'],
+    ['{"role":"a","r\\u006fle":"b"}', 'Parsing claims failed'],
   ])('the claims %s', async (payload, message) => {
     const error = await refusal(await sign(payload), authenticator({ jwtAud: 'us' }));
     expect(error).toMatchObject({ status: 401, code: 'PGRST303', message });
+  });
+
+  test('what a token says of its own key: an embedded jwk, x5c, jku, crit, a kid with a path or SQL', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('RS256');
+    const jwk = await exportJWK(publicKey);
+    const header = { alg: 'RS256', jwk, jku: 'https://evil.example.com/jwks', x5u: 'https://evil.example.com' };
+    const token = await new SignJWT({ role: 'alice' }).setProtectedHeader(header).sign(privateKey);
+    expect(await refusal(token)).toMatchObject({ code: 'PGRST301' });
+    for (const kid of ['../../../../dev/null', "' or 1=1 --", '', 'a'.repeat(10_000)]) {
+      expect(await refusal(await sign('{"role":"alice"}', { alg: 'HS256', kid }))).toMatchObject({ code: 'PGRST301' });
+    }
+    expect(await refusal(await sign('{"role":"alice"}', { alg: 'HS256', crit: '["x"]' }))).toMatchObject({
+      code: 'PGRST301',
+    });
+  });
+
+  test('an encrypted token', async () => {
+    const token = await new EncryptJWT({ role: 'alice' })
+      .setProtectedHeader({ alg: 'dir', enc: 'A128CBC-HS256' })
+      .encrypt(secret);
+    expect(await refusal(token)).toMatchObject({ code: 'PGRST301', message: 'Expected 3 parts in JWT; got 5' });
   });
 
   test('any token without a key to verify it', async () => {

@@ -5,9 +5,9 @@
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
 import { checkClaims, checkTimes, type TimeClaims } from './claims.ts';
 import { badClaim, secretMissing, tokenRequired } from './errors.ts';
-import { canonicalJson, parseLossless } from './json.ts';
+import { canonicalJson, hasDuplicateNames, parseLossless } from './json.ts';
 import type { KeySet } from './keys.ts';
-import { parseRolePath, type RolePath, roleAt } from './role-path.ts';
+import { DEFAULT_ROLE_PATH, isObject, type Json, parseRolePath, type RolePath, roleAt } from './role-path.ts';
 import { type ImportedKeys, verifyToken } from './token.ts';
 
 export interface Identity {
@@ -23,7 +23,9 @@ interface Verified {
   readonly times: TimeClaims;
 }
 
-const DEFAULT_ROLE_PATH: RolePath = [{ kind: 'name', name: 'role' }];
+/** Characters; longer tokens are verified each time, so that the cache has a bound in bytes too. */
+const LONGEST_KEPT = 8192;
+
 const nowInSeconds = (): number => Math.floor(Date.now() / 1000);
 
 export class Authenticator {
@@ -71,7 +73,7 @@ export class Authenticator {
   }
 
   #read(text: string): Verified {
-    let claims: unknown;
+    let claims: Json;
     let lossless: unknown;
     try {
       claims = JSON.parse(text);
@@ -79,13 +81,13 @@ export class Authenticator {
     } catch {
       throw badClaim('Parsing claims failed');
     }
-    if (!isObject(claims) || !isObject(lossless)) throw badClaim('Parsing claims failed');
+    if (!isObject(claims) || hasDuplicateNames(text)) throw badClaim('Parsing claims failed');
     const times = checkClaims(claims, this.#settings, nowInSeconds());
     const role = roleAt(this.#rolePath, claims) ?? this.#settings.dbAnonRole;
     if (role === null) throw tokenRequired();
     const identity = {
       role,
-      claims: canonicalJson({ ...lossless, role }),
+      claims: canonicalJson(Object.assign(Object.create(null), lossless, { role })),
       authenticated: role !== this.#settings.dbAnonRole,
     };
     return { identity, times };
@@ -93,12 +95,9 @@ export class Authenticator {
 
   #keep(token: string, verified: Verified): void {
     const limit = this.#settings.jwtCacheMaxEntries;
-    if (limit <= 0) return;
+    if (limit <= 0 || token.length > LONGEST_KEPT) return;
     const oldest = this.#cache.size >= limit ? this.#cache.keys().next() : null;
     if (oldest && !oldest.done) this.#cache.delete(oldest.value);
     this.#cache.set(token, verified);
   }
 }
-
-const isObject = (v: unknown): v is Readonly<Record<string, unknown>> =>
-  v !== null && typeof v === 'object' && !Array.isArray(v);

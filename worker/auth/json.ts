@@ -55,3 +55,41 @@ export function canonicalJson(value: unknown): string {
   };
   return write(value);
 }
+
+/**
+ * Whether an object's text has two members of one name on its top level. RFC 7519, section 4: names of claims must be
+ * unique; two programs may otherwise read two different roles from one token. `text` is valid JSON.
+ */
+export function hasDuplicateNames(text: string): boolean {
+  const names = new Set<string>();
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const c = text[at];
+    if (c === '{' || c === '[') depth++;
+    else if (c === '}' || c === ']') depth--;
+    else if (c === '"') {
+      const end = endOfString(text, at);
+      if (depth === 1 && isName(text, end + 1)) {
+        const name: unknown = JSON.parse(text.slice(at, end + 1));
+        if (typeof name !== 'string' || names.has(name)) return true;
+        names.add(name);
+      }
+      at = end;
+    }
+  }
+  return false;
+}
+
+/** Whether a colon follows: the string before it is a name. */
+function isName(text: string, after: number): boolean {
+  let at = after;
+  while (text[at] === ' ' || text[at] === '\n' || text[at] === '\r' || text[at] === '\t') at++;
+  return text[at] === ':';
+}
+
+/** The place of the quote that ends the string which begins at `start`. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at;
+}

@@ -1,8 +1,12 @@
 /**
- * `jwt-role-claim-key`: where in the claims the role stands. RFC 9535 paths of names and indexes (`$.app.roles[0]`,
- * `$['https://example.com/role']`), and PostgREST's older form (`.app.roles[0]`, ending in a filter like
- * `[?(@ ^== "prefix")]`).
+ * `jwt-role-claim-key`: where in the claims the role stands. An RFC 9535 JSONPath (`$.app.roles[0]`,
+ * `$['https://example.com/role']`, `$.roles[?search(@, '^app_')]`), or PostgREST's older, deprecated form (`.app.roles[0]`,
+ * which may end in a filter like `[?(@ ^== "prefix")]`).
  */
+import { type JsonValue as Json, query } from 'jsonpath-rfc9535';
+import parseJsonPath from 'jsonpath-rfc9535/parser';
+
+export type { Json };
 
 type Match = '==' | '!=' | '^==' | '==^' | '*==';
 type Step =
@@ -11,27 +15,44 @@ type Step =
   | { readonly kind: 'filter'; readonly match: Match; readonly text: string };
 
 /** A parsed path. */
-export type RolePath = readonly Step[];
+export type RolePath =
+  | { readonly kind: 'json-path'; readonly source: string }
+  | { readonly kind: 'deprecated'; readonly steps: readonly Step[] };
 
-const STEP =
-  /\.([\p{L}\p{N}_$@-]+)|\."([^"]*)"|\[(-?\d+)\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]|\[\?\(?\s*@\s*(==\^|==|!=|\^==|\*==)\s*(?:"([^"]*)"|'([^']*)')\s*\)?\]/uy;
+/** `$.role`, PostgREST's default. */
+export const DEFAULT_ROLE_PATH: RolePath = { kind: 'json-path', source: '$.role' };
 
-/** Parses a path; null where it is neither of the two forms. The empty path has no steps and is refused too. */
+/** Parses a path; null where it is neither of the two forms. */
 export function parseRolePath(text: string): RolePath | null {
-  const source = text.trim();
+  if (text.startsWith('.')) {
+    const steps = parseDeprecated(text);
+    return steps === null ? null : { kind: 'deprecated', steps };
+  }
+  try {
+    parseJsonPath(text);
+    return { kind: 'json-path', source: text };
+  } catch {
+    return null;
+  }
+}
+
+const STEP = /\.(?:([\p{L}\p{N}_$@]+)|"([^"]*)")|\[(\d+)\]|\[\?\(@\s*(==\^|==|!=|\^==|\*==)\s*"([^"]*)"\)\]/uy;
+
+function parseDeprecated(text: string): readonly Step[] | null {
   const steps: Step[] = [];
-  let at = source.startsWith('$') ? 1 : 0;
-  while (at < source.length) {
+  let at = 0;
+  while (at < text.length) {
     STEP.lastIndex = at;
-    const m = STEP.exec(source);
+    const m = STEP.exec(text);
+    // A filter is the last step.
     if (!m || steps.at(-1)?.kind === 'filter') return null;
     at = STEP.lastIndex;
-    const name = m[1] ?? m[2] ?? m[4]?.replace(/\\(.)/g, '$1') ?? m[5]?.replace(/\\(.)/g, '$1');
+    const name = m[1] ?? m[2];
     if (name !== undefined) steps.push({ kind: 'name', name });
     else if (m[3] !== undefined) steps.push({ kind: 'index', index: Number(m[3]) });
-    else steps.push({ kind: 'filter', match: toMatch(m[6]), text: m[7] ?? m[8] ?? '' });
+    else steps.push({ kind: 'filter', match: toMatch(m[4]), text: m[5] ?? '' });
   }
-  return steps.length > 0 ? steps : null;
+  return steps;
 }
 
 function toMatch(text: string | undefined): Match {
@@ -61,18 +82,24 @@ function matches(match: Match, text: string, value: string): boolean {
   }
 }
 
-const isObject = (v: unknown): v is Readonly<Record<string, unknown>> =>
-  v !== null && typeof v === 'object' && !Array.isArray(v);
+/** Whether a value is a JSON object. */
+export const isObject = (v: Json | undefined): v is { [name: string]: Json } =>
+  v !== undefined && v !== null && typeof v === 'object' && !Array.isArray(v);
 
-/** The role that the path finds: a text as it is, another value as JSON; null without one. */
-export function roleAt(path: RolePath, claims: unknown): string | null {
-  let value: unknown = claims;
-  for (const step of path) {
+function follow(steps: readonly Step[], claims: Json): Json | undefined {
+  let value: Json | undefined = claims;
+  for (const step of steps) {
     if (step.kind === 'name') value = isObject(value) && Object.hasOwn(value, step.name) ? value[step.name] : undefined;
-    else if (!Array.isArray(value)) return null;
-    else if (step.kind === 'index') value = value.at(step.index);
+    else if (!Array.isArray(value)) return undefined;
+    else if (step.kind === 'index') value = value[step.index];
     else value = value.find((v) => typeof v === 'string' && matches(step.match, step.text, v));
-    if (value === undefined) return null;
   }
+  return value;
+}
+
+/** The role that the path finds, the first of several: a text as it is, another value as JSON; null without one. */
+export function roleAt(path: RolePath, claims: Json): string | null {
+  const value = path.kind === 'json-path' ? query(claims, path.source)[0] : follow(path.steps, claims);
+  if (value === undefined) return null;
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
