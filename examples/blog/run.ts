@@ -33,6 +33,7 @@ export async function runBlog(options: RunOptions): Promise<number> {
   const asked = new AbortController();
   // Ctrl-C comes twice under npm: from the terminal and from npm itself.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => asked.abort());
+  const orphaned = watchNpm(() => asked.abort());
   try {
     const end = await run(options, started, asked.signal);
     if (end.kind === 'asked') return 0;
@@ -43,6 +44,7 @@ export async function runBlog(options: RunOptions): Promise<number> {
     if (asked.signal.aborted) return 0;
     throw error;
   } finally {
+    clearInterval(orphaned);
     if (started.edge || started.cluster) console.log('\nStopping …');
     await started.edge?.stop();
     await started.cluster?.stop();
@@ -92,6 +94,15 @@ async function run(options: RunOptions, started: Started, signal: AbortSignal): 
   const tokens = await step('log-in of two users', () => Promise.all(demoUsers.map((user) => logIn(url, user))));
   console.log(tour(url, tokens, { dataDir: cluster.dataDir, databasePort: cluster.port, loaded: blog.loaded }));
   return ended(started, signal);
+}
+
+/** npm killed outright does not tell: its end shows in the process having another parent. */
+function watchNpm(gone: () => void): NodeJS.Timeout | undefined {
+  if (process.env.npm_lifecycle_event !== 'start') return undefined;
+  const npm = process.ppid;
+  return setInterval(() => {
+    if (process.ppid !== npm) gone();
+  }, 1000);
 }
 
 /** One line of progress: what is being started, then how long it took. */

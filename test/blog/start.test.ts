@@ -27,9 +27,14 @@ interface Run {
   readonly exited: Promise<number | null>;
 }
 
-function start(args: readonly string[], variables: Readonly<Record<string, string>>): Run {
+function start(
+  args: readonly string[],
+  variables: Readonly<Record<string, string>>,
+  command: readonly [string, ...string[]] = [process.execPath, program],
+): Run {
+  const [file, ...before] = command;
   const inherited = Object.entries(process.env).filter(([name]) => !/^(PGRST|EDGEREST)_/.test(name));
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = spawn(file, [...before, ...args], {
     env: { ...Object.fromEntries(inherited), ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -153,6 +158,16 @@ describe('npm start', () => {
     await fresh.exited;
     while ((await alive(below)).length > 0) await sleep(50); // nobody is left to wait for them, and they end all the same
   }, 120_000);
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)('npm itself ended by %s takes everything with it', async (signal) => {
+    const npm = start(['--data', dataDir], { PGRST_SERVER_PORT: String(await freePort()) }, ['npm', 'start', '--']);
+    await npm.prints('Ctrl-C stops everything.');
+    const below = existsSync('/proc/self/stat') ? await descendants(npm.pid) : [];
+    npm.kill(signal);
+    await npm.exited;
+    while ((await alive(below)).length > 0) await sleep(50);
+    expect(npm.printed()).toContain('Everything has stopped.');
+  });
 
   test('stopped in the middle of its start, it ends in order', async () => {
     const early = start(['--data', dataDir], { PGRST_SERVER_PORT: String(await freePort()) });
