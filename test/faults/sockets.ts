@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 
-/** All that a request to cancel ever writes. */
+/** All that a request to cancel ever writes. Who is closed before even that has been no session either. */
 const cancelRequestLength = 16;
 
 /**
@@ -25,17 +25,9 @@ export class SocketCount {
   get most(): number {
     let open = 0;
     let most = 0;
-    const set = new Set<Socket>();
     for (const { socket, opened } of this.#events) {
-      if (socket.bytesWritten === cancelRequestLength) continue;
+      if (socket.bytesWritten <= cancelRequestLength) continue;
       open += opened ? 1 : -1;
-      if (opened) set.add(socket);
-      else set.delete(socket);
-      if (open > 4)
-        console.log(
-          'OVER',
-          [...set].map((x) => [x.bytesWritten, x.bytesRead, x.localPort]),
-        );
       most = Math.max(most, open);
     }
     return most;
