@@ -8,17 +8,17 @@ import { type Blog, createBlogDatabase, loadBlog } from '../../examples/blog/loa
 import { type Cluster, freePort, startCluster, throwAwaySettings } from '../cluster.ts';
 import { type Answer, blogVariables, modes, type Server, startServer } from './server.ts';
 
-let folder: string;
+let dataDir: string;
 let port: number;
 let blog: Blog;
 let cluster: Cluster;
 
 const up = async () => {
-  cluster = await startCluster({ dataDir: join(folder, 'data'), port, settings: throwAwaySettings });
+  cluster = await startCluster({ dataDir, port, settings: throwAwaySettings });
 };
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'edgerest-outage-'));
+  dataDir = await mkdtemp(join(tmpdir(), 'edgerest-outage-'));
   port = await freePort();
   await up();
   await createBlogDatabase(cluster.superuserUri(), 'blog');
@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await cluster.stop();
-  await rm(folder, { recursive: true, force: true });
+  await rm(dataDir, { recursive: true, force: true });
 });
 
 /** Asks until the answer has this status; everything before must have one of the others. */

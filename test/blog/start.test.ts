@@ -91,9 +91,9 @@ async function alive(processes: readonly string[]): Promise<string[]> {
 let dataDir: string;
 
 beforeAll(async () => {
-  dataDir = join(await mkdtemp(join(tmpdir(), 'edgerest-start-')), 'data');
+  dataDir = await mkdtemp(join(tmpdir(), 'edgerest-start-'));
 });
-afterAll(() => rm(join(dataDir, '..'), { recursive: true, force: true }));
+afterAll(() => rm(dataDir, { recursive: true, force: true }));
 
 describe('npm start', () => {
   test('shows lines that work when pasted, keeps its data, and leaves no process behind', async () => {
