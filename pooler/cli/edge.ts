@@ -8,6 +8,7 @@ import { VERSION } from '../version.ts';
 import { configure } from './config.ts';
 import { checkDoor, hopTrust, openDoor } from './door.ts';
 import { addressOf, listen } from './listen.ts';
+import { onReload } from './reload.ts';
 import { DRAIN_TIMEOUT, onShutdown } from './shutdown.ts';
 import { startWorkerd } from './workerd.ts';
 
@@ -37,6 +38,10 @@ function workerdAddress(host: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
+/** Where our own worker finds the pooler that listens there: one that listens on all addresses, on loopback. */
+const reachable = (address: string): string =>
+  address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:');
+
 /** Refuses a port that is taken in our own words: workerd's are about its configuration. */
 async function checkPort(host: string, port: number): Promise<void> {
   const probe = createServer();
@@ -62,12 +67,13 @@ export async function edge(): Promise<void> {
     },
   });
   shutdown.add(() => pooler.close(DRAIN_TIMEOUT));
+  onReload(pooler.source, log);
   const { server, address } = await openDoor(door, config, pooler, log);
   shutdown.add(() => server.close(DRAIN_TIMEOUT));
   const scheme = door.tls === null ? 'http' : 'https';
   const workerd = await startWorkerd({
     address: workerdAddress(config.serverHost, config.serverPort),
-    bindings: { EDGEREST_POOLER_URL: `${scheme}://${address}`, EDGEREST_POOLER_SECRET: config.poolerSecret },
+    bindings: { EDGEREST_POOLER_URL: `${scheme}://${reachable(address)}`, EDGEREST_POOLER_SECRET: config.poolerSecret },
   });
   let stopping = false;
   shutdown.add(() => {

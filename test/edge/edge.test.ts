@@ -1,0 +1,40 @@
+/** `edgerest edge` as a program: its signals, and its hop. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ask } from './client.ts';
+import { createEdgeDatabase, type EdgeDatabase, poolerSecret } from './database.ts';
+import { startProgram } from './program.ts';
+
+let database: EdgeDatabase;
+
+beforeAll(async () => {
+  database = await createEdgeDatabase();
+});
+afterAll(() => database.drop());
+
+const item = { method: 'GET', target: '/item?id=eq.7' };
+
+test('SIGUSR1 loads the schema anew, SIGUSR2 ends nothing', async () => {
+  const program = await startProgram('edge', { ...database.variables, PGRST_DB_CHANNEL_ENABLED: 'false' });
+  await database.sql`create table api.made_later (id int)`;
+  const later = { method: 'GET', target: '/made_later' };
+  expect((await ask(program.url, later)).status).toBe(404);
+  process.kill(program.pid, 'SIGUSR2');
+  await program.says(/SIGUSR2/);
+  process.kill(program.pid, 'SIGUSR1');
+  await program.says(/(Schema cache loaded[\s\S]*){2}/);
+  expect(await ask(program.url, later)).toMatchObject({ status: 200, text: '[]' });
+  expect(program.said()).not.toContain('Debugger');
+  expect(await program.stop()).toBe(0);
+});
+
+test('a pooler that listens on all addresses is reached by its own worker', async () => {
+  const program = await startProgram('edge', {
+    ...database.variables,
+    EDGEREST_POOLER_HOST: '*4',
+    EDGEREST_POOLER_SECRET: poolerSecret,
+    EDGEREST_BEHIND_PROXY: '1',
+    EDGEREST_POOLER_PORT: '0',
+  });
+  expect(await ask(program.url, item)).toMatchObject({ status: 200, text: '[{"id":7,"name":"item 7"}]' });
+  expect(await program.stop()).toBe(0);
+});
