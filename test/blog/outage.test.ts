@@ -41,7 +41,7 @@ async function until(server: Server, status: number, before: readonly number[]):
   }
 }
 
-test.each(modes)('%s outlives the database', async (mode) => {
+test.each(modes)('%s outlives the database', { timeout: 120_000 }, async (mode) => {
   const server = await startServer(mode, blogVariables(blog), []);
   try {
     const atStart = await server.ask('GET', '/user');
