@@ -12,7 +12,7 @@ const shutdown = onShutdown((level, message) => {
 try {
   const database = await openDatabase(process.env.EDGEREST_BENCH_DB_URI);
   shutdown.add(() => database.close());
-  if (options.steps) process.stdout.write(await measureSteps(options, database.login, shutdown.add));
+  if (options.steps) process.stdout.write(await measureSteps(options.only, database.login));
   else {
     const measured: Measured[] = [];
     for await (const each of measureShares(options, database.login, shutdown.add)) {

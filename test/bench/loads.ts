@@ -1,6 +1,11 @@
 /** What is measured: each load as a request to the API, and as the bare statements that the floor runs for it. */
 import { createHmac } from 'node:crypto';
 
+/** Connections to the database, of the floor and of the server alike. */
+export const POOL = 8;
+/** HTTP clients. */
+export const CLIENTS = 16;
+
 export const LOADS = ['one-row', 'embed', '100-rows', 'insert', 'rpc'] as const;
 export type LoadName = (typeof LOADS)[number];
 

@@ -1,13 +1,8 @@
 /** What the bench is asked for on its command line. */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { LOADS, type LoadName } from './loads.ts';
+import { CLIENTS, LOADS, type LoadName, POOL } from './loads.ts';
 import { MODES, type Mode } from './program.ts';
-
-/** Connections to the database, of the floor and of the server alike. */
-export const POOL = 8;
-/** HTTP clients. */
-export const CLIENTS = 16;
 
 const USAGE = `Usage: npm run bench -- [options]
 

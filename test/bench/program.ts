@@ -5,10 +5,21 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../cluster.ts';
-import { benchToken, loads } from './loads.ts';
+import type { Login } from './bare.ts';
+import { uriOf } from './database.ts';
+import { ANONYMOUS, benchToken, JWT_SECRET, loads, POOL } from './loads.ts';
 
 export const MODES = ['serve', 'edge'] as const;
 export type Mode = (typeof MODES)[number];
+
+/** The variables that put the bench's database behind a program. */
+export const variablesFor = (login: Login): Readonly<Record<string, string>> => ({
+  PGRST_DB_URI: uriOf(login),
+  PGRST_DB_SCHEMAS: 'api',
+  PGRST_DB_ANON_ROLE: ANONYMOUS,
+  PGRST_DB_POOL: String(POOL),
+  PGRST_JWT_SECRET: JWT_SECRET,
+});
 
 export interface Program {
   readonly port: number;

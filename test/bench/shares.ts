@@ -3,11 +3,10 @@ import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Login } from './bare.ts';
 import { median, medians, type Sample } from './closed-loop.ts';
-import { uriOf } from './database.ts';
 import { generate, type Task, WARM_UP } from './generator.ts';
-import { ANONYMOUS, JWT_SECRET, type LoadName, loads } from './loads.ts';
-import { CLIENTS, type Options, POOL } from './options.ts';
-import { type Program, startProgram } from './program.ts';
+import { CLIENTS, type LoadName, loads, POOL } from './loads.ts';
+import type { Options } from './options.ts';
+import { type Program, startProgram, variablesFor } from './program.ts';
 
 /** Whoever ends what was started, should the run be interrupted. */
 export type Cleanup = (step: () => Promise<void>) => void;
@@ -29,13 +28,7 @@ export interface Measured {
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 async function startAll(options: Options, login: Login, cleanup: Cleanup): Promise<ReadonlyMap<string, Program>> {
-  const variables = {
-    PGRST_DB_URI: uriOf(login),
-    PGRST_DB_SCHEMAS: 'api',
-    PGRST_DB_ANON_ROLE: ANONYMOUS,
-    PGRST_DB_POOL: String(POOL),
-    PGRST_JWT_SECRET: JWT_SECRET,
-  };
+  const variables = variablesFor(login);
   const programs = new Map<string, Program>();
   for (const mode of options.modes) {
     for (const [name, checkout] of [
