@@ -29,11 +29,14 @@ export function nextState(previous: State | null, snapshot: Snapshot, keys: KeyS
 
 /** Where the state comes from: the pooler in the same process, or over the hop. */
 export interface StateSource {
-  /** The state to begin with; null while the pooler itself has none yet (PGRST002). At once where there is one. */
+  /**
+   * The state to begin with, at once where there is one; null while this process has none yet. Rejects with ApiError
+   * (PGRST002, with the reason) where it cannot be fetched.
+   */
   current(): State | null | Promise<State | null>;
   /**
-   * A state newer than `version`, or null when there is none. Asks the pooler at most once a second.
-   * Never throws: without an answer there is nothing newer.
+   * A state newer than `version` that has all that was there at this call, or null when there is none. Waits for its turn
+   * where the pooler may not be asked at any time. Throws ApiError (PGRST002, 503) where the pooler does not answer.
    */
   newerThan(version: string): Promise<State | null>;
   /** Told of the version in each answer: a newer one may be fetched in the background. */

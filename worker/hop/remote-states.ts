@@ -8,21 +8,31 @@ import type { HttpHop } from './http.ts';
  * decided waits for the next question, so that it is never a stale one.
  */
 const ASK_INTERVAL = 100;
-/** How long such an error waits for an answer at most. */
-const ASK_PATIENCE = 5000;
+/** How long an answer is waited for, in milliseconds: the pooler may be loading a large schema. */
+const ASK_PATIENCE = 15_000;
 const POLL_INTERVAL = 5;
 
 const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+/** Milliseconds since a time; a clock that was set back has no say in when the pooler may be asked again. */
+function since(time: number): number {
+  const elapsed = Date.now() - time;
+  return elapsed < 0 ? Number.POSITIVE_INFINITY : elapsed;
+}
+
 /**
  * What an isolate's requests share: finished values only. A promise made in one request hangs in another (Workers), so
- * a request that waits for another's question looks at the clock instead.
+ * a request that waits for another's question looks at the numbers instead.
  */
 export class Isolate {
   state: State | null = null;
-  /** When the last question was asked, and when the last one that was answered had been asked. */
+  /** When the pooler was asked the last time. */
   asked = Number.NEGATIVE_INFINITY;
-  answered = Number.NEGATIVE_INFINITY;
+  /** How many questions were put. A request that goes away takes its question with it, which then has no end. */
+  questions = 0;
+  /** The number of the latest that has come to an end, and why it got no answer, if so. */
+  ended = 0;
+  failure: string | null = null;
 }
 
 /** One for each request: its background work goes through `waitUntil`. */
@@ -37,53 +47,73 @@ export class RemoteStates implements StateSource {
     this.#waitUntil = waitUntil;
   }
 
-  current(): State | Promise<State | null> {
+  current(): State | Promise<State> {
     return this.#isolate.state ?? this.#first();
   }
 
   async newerThan(version: string): Promise<State | null> {
+    const isolate = this.#isolate;
     const arrived = Date.now();
-    for (;;) {
-      const { state, asked, answered } = this.#isolate;
-      if (state !== null && state.schema.version !== version) return state;
-      if (answered >= arrived || Date.now() - arrived > ASK_PATIENCE) return null;
-      if (Date.now() - asked >= ASK_INTERVAL) await this.#refresh();
+    const before = isolate.questions;
+    // Only an answer to a question that was put after this call has all that was there at the call.
+    while (isolate.ended <= before) {
+      if (since(isolate.asked) >= ASK_INTERVAL) await this.#ask();
+      else if (since(arrived) > ASK_PATIENCE) throw noSchemaCache('The pooler did not answer in time.');
       else await sleep(POLL_INTERVAL);
     }
+    if (isolate.failure !== null) throw noSchemaCache(isolate.failure);
+    return isolate.state?.schema.version === version ? null : isolate.state;
   }
 
   seen(version: string): void {
     const { state, asked } = this.#isolate;
-    if (state?.schema.version === version || Date.now() - asked < ASK_INTERVAL) return;
-    this.#waitUntil(this.#refresh());
+    if (state?.schema.version === version || since(asked) < ASK_INTERVAL) return;
+    this.#waitUntil(this.#ask());
   }
 
-  async #first(): Promise<State | null> {
+  async #first(): Promise<State> {
     const failure = await this.#refresh();
-    if (this.#isolate.state === null && failure !== null) throw noSchemaCache(failure);
-    return this.#isolate.state;
+    // Another's question may have been answered where ours was not.
+    const { state } = this.#isolate;
+    if (state === null) throw noSchemaCache(failure);
+    return state;
   }
 
-  /** Asks the pooler and keeps what it gives. Returns why there was no answer, if so. */
+  /** Puts a question that counts: one to which the pooler answers when it has dealt with all it was notified of. */
+  async #ask(): Promise<void> {
+    const isolate = this.#isolate;
+    isolate.questions += 1;
+    const question = isolate.questions;
+    const failure = await this.#refresh();
+    if (question < isolate.ended) return;
+    isolate.ended = question;
+    isolate.failure = failure;
+  }
+
+  /** Asks the pooler and keeps what the answer gives. Returns why there was none, if so. */
   async #refresh(): Promise<string | null> {
     const isolate = this.#isolate;
-    const asked = Date.now();
-    isolate.asked = asked;
-    const known = isolate.state?.schema.version ?? null;
-    const [snapshot, keys] = await Promise.all([
-      this.#hop.fetchSnapshot(known, null),
-      known === null ? this.#hop.fetchKeys(null) : null,
-    ]);
-    if (snapshot.kind === 'failed') return snapshot.message;
-    if (snapshot.kind === 'new') {
-      const fetched = keys ?? (await this.#hop.fetchKeys(null));
-      if (fetched.kind === 'failed') return fetched.message;
+    isolate.asked = Date.now();
+    const gaveUp = new AbortController();
+    const timer = setTimeout(() => gaveUp.abort(), ASK_PATIENCE);
+    try {
+      const known = isolate.state?.schema.version ?? null;
+      const [snapshot, early] = await Promise.all([
+        this.#hop.fetchSnapshot(known, gaveUp.signal),
+        known === null ? this.#hop.fetchKeys(gaveUp.signal) : null,
+      ]);
+      if (snapshot.kind === 'same') return null;
+      if (snapshot.kind === 'none') return 'The pooler has not loaded it yet.';
+      if (snapshot.kind === 'failed') return snapshot.message;
+      const keys = early ?? (await this.#hop.fetchKeys(gaveUp.signal));
+      if (keys.kind === 'failed') return keys.message;
       // A slower answer to an earlier question must not undo a newer one.
       if (isolate.state === null || isolate.state.schema.snapshot.loadedAt <= snapshot.snapshot.loadedAt) {
-        isolate.state = nextState(isolate.state, snapshot.snapshot, fetched.keys);
+        isolate.state = nextState(isolate.state, snapshot.snapshot, keys.keys);
       }
+      return null;
+    } finally {
+      clearTimeout(timer);
     }
-    isolate.answered = Math.max(isolate.answered, asked);
-    return null;
   }
 }

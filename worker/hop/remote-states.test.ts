@@ -1,0 +1,305 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Snapshot } from '../../shared/snapshot/types.ts';
+import type { State } from '../state.ts';
+import { type Fetch, HttpHop } from './http.ts';
+import { Isolate, RemoteStates } from './remote-states.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** The n-th snapshot that a pooler loaded. */
+const snapshotOf = (n: number): Snapshot => ({
+  version: `v${n}`,
+  loadedAt: n,
+  serverVersion: 180000,
+  tables: [],
+  relationships: [],
+  concealedOrigins: [],
+  routines: [],
+  representations: [],
+  mediaHandlers: [],
+  settings: {
+    dbSchemas: ['api'],
+    dbAnonRole: 'anon',
+    dbMaxRows: null,
+    dbPlanEnabled: false,
+    dbAggregatesEnabled: false,
+    dbTxAllowOverride: false,
+    dbRootSpec: null,
+    openapiMode: 'disabled',
+    clientErrorVerbosity: 'verbose',
+    serverTimingEnabled: false,
+    serverTraceHeader: null,
+    serverCorsAllowedOrigins: null,
+    urlUseLegacyTargetNames: true,
+    jwtAud: null,
+    jwtRoleClaimKey: '$.role',
+    jwtCacheMaxEntries: 10,
+  },
+});
+
+/** A pooler over HTTP, as far as the snapshot goes. */
+class Pooler {
+  /** Which snapshot it has; null before the first. */
+  loaded: number | null = 1;
+  away = false;
+  /** What the answers wait for. */
+  before: Promise<unknown> = Promise.resolve();
+  /** How often it was asked for the snapshot, and for the keys. */
+  questions = 0;
+  keys = 0;
+
+  readonly fetch: Fetch = async (url, init) => {
+    const isSnapshot = url.endsWith('/v1/snapshot');
+    if (isSnapshot) this.questions++;
+    else this.keys++;
+    const answer = isSnapshot ? this.#snapshot(new Headers(init.headers).get('if-none-match')) : Response.json(null);
+    const aborted = new Promise<never>((_, reject) => {
+      init.signal?.addEventListener('abort', () => reject(new Error('aborted')));
+    });
+    await Promise.race([this.before, aborted]);
+    if (this.away) throw new TypeError('fetch failed');
+    return answer;
+  };
+
+  #snapshot(known: string | null): Response {
+    if (this.loaded === null) {
+      const failure = { kind: 'unavailable', reason: 'no snapshot', message: 'm', detail: null };
+      return new Response(null, {
+        status: 503,
+        headers: { 'edgerest-failure': JSON.stringify({ snapshot: null, failure }) },
+      });
+    }
+    const snapshot = snapshotOf(this.loaded);
+    return known === `"${snapshot.version}"` ? new Response(null, { status: 304 }) : Response.json(snapshot);
+  }
+}
+
+interface Worker {
+  readonly pooler: Pooler;
+  readonly isolate: Isolate;
+  /** Each request has its own. */
+  states(): RemoteStates;
+  /** Work that goes on after a response. */
+  readonly background: Promise<unknown>[];
+}
+
+function worker(): Worker {
+  const pooler = new Pooler();
+  const hop = new HttpHop({ url: 'http://localhost:1', secret: 's'.repeat(32), fetch: pooler.fetch });
+  const isolate = new Isolate();
+  const background: Promise<unknown>[] = [];
+  return { pooler, isolate, background, states: () => new RemoteStates(hop, isolate, (work) => background.push(work)) };
+}
+
+/** A worker that has the first snapshot, and has had it for a while. */
+async function warm(): Promise<Worker> {
+  const warmed = worker();
+  await warmed.states().current();
+  await vi.advanceTimersByTimeAsync(60_000);
+  return warmed;
+}
+
+const versionOf = (state: State | null): string | null => state?.schema.version ?? null;
+
+/** Lets time pass until it is settled. Gives the version, or null where there is nothing newer. */
+async function settled(state: Promise<State | null>): Promise<string | null> {
+  const pending = state.then(versionOf);
+  pending.catch(() => undefined);
+  await vi.advanceTimersByTimeAsync(20_000);
+  return await pending;
+}
+
+const unavailable = (details: string): unknown =>
+  expect.objectContaining({ status: 503, code: 'PGRST002', details, message: expect.stringMatching(/schema cache/) });
+
+describe('a cold start', () => {
+  test('asks once for snapshot and keys, and never again for what it has', async () => {
+    const { pooler, states } = worker();
+    const first = await states().current();
+    expect(versionOf(first)).toBe('v1');
+    expect(states().current()).toBe(first);
+    expect([pooler.questions, pooler.keys]).toEqual([1, 1]);
+  });
+
+  test('each request asks by itself: none waits for a promise of another', async () => {
+    const { pooler, states } = worker();
+    const answered = Promise.withResolvers<void>();
+    pooler.before = answered.promise;
+    const stuck = states().current();
+    pooler.before = Promise.resolve();
+    expect(versionOf(await states().current())).toBe('v1');
+    answered.resolve();
+    expect(versionOf(await stuck)).toBe('v1');
+  });
+
+  test('while the pooler is away fails with the reason, and succeeds when it is back', async () => {
+    const { pooler, states } = worker();
+    pooler.away = true;
+    await expect(states().current()).rejects.toEqual(unavailable('The pooler cannot be reached.'));
+    pooler.away = false;
+    pooler.loaded = null;
+    await expect(states().current()).rejects.toEqual(unavailable('The pooler has not loaded it yet.'));
+    pooler.loaded = 1;
+    expect(versionOf(await states().current())).toBe('v1');
+  });
+
+  test('gives up on a pooler that never answers', async () => {
+    const { pooler, states } = worker();
+    pooler.before = new Promise(() => undefined);
+    await expect(settled(Promise.resolve(states().current()))).rejects.toEqual(
+      unavailable('The pooler cannot be reached.'),
+    );
+  });
+});
+
+describe('what the snapshot lacks', () => {
+  test('is looked for in a newer one', async () => {
+    const { pooler, states } = await warm();
+    expect(await settled(states().newerThan('v1'))).toBeNull();
+    pooler.loaded = 2;
+    expect(await settled(states().newerThan('v1'))).toBe('v2');
+    expect(versionOf(await states().current())).toBe('v2');
+  });
+
+  test('costs the pooler ten questions in a second, whoever asks', async () => {
+    const { pooler, states } = await warm();
+    const asked = pooler.questions;
+    const answers: Promise<State | null>[] = [];
+    for (let n = 0; n < 1000; n++) {
+      answers.push(states().newerThan('v1'));
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    expect(await settled(Promise.all(answers).then((all) => all[0] ?? null))).toBeNull();
+    expect((await Promise.all(answers)).every((answer) => answer === null)).toBe(true);
+    expect(pooler.questions - asked).toBeLessThanOrEqual(11);
+  });
+
+  test('is found though a question that was put before is answered without it', async () => {
+    const { pooler, states } = await warm();
+    const slow = Promise.withResolvers<void>();
+    pooler.before = slow.promise;
+    const early = states().newerThan('v1');
+    pooler.before = Promise.resolve();
+    pooler.loaded = 2; // after the early question had been looked at, in the same millisecond
+    const late = states().newerThan('v1');
+    slow.resolve();
+    expect(await settled(late)).toBe('v2');
+    expect(await settled(early)).toBeNull();
+  });
+
+  test('is found though the newer one that comes first lacks it too', async () => {
+    const { pooler, states } = await warm();
+    const slow = Promise.withResolvers<void>();
+    pooler.before = slow.promise;
+    pooler.loaded = 2;
+    const early = states().newerThan('v1');
+    pooler.before = Promise.resolve();
+    pooler.loaded = 3;
+    const late = states().newerThan('v1');
+    slow.resolve();
+    expect(await settled(early)).toBe('v2');
+    expect(await settled(late)).toBe('v3');
+  });
+
+  test('does not wait for the question of a request that has gone', async () => {
+    const { pooler, states } = await warm();
+    pooler.before = new Promise(() => undefined);
+    states()
+      .newerThan('v1')
+      .catch(() => undefined);
+    pooler.before = Promise.resolve();
+    pooler.loaded = 2;
+    expect(versionOf(await vi.waitFor(() => states().newerThan('v1')))).toBe('v2');
+  });
+
+  test('is not called missing while the pooler is away: it may be there', async () => {
+    const { pooler, states } = await warm();
+    pooler.away = true;
+    const both = Promise.allSettled([states().newerThan('v1'), states().newerThan('v1')]);
+    await vi.advanceTimersByTimeAsync(1000);
+    const reason = unavailable('The pooler cannot be reached.');
+    expect(await both).toEqual([
+      { status: 'rejected', reason },
+      { status: 'rejected', reason },
+    ]);
+    pooler.away = false;
+    expect(await settled(states().newerThan('v1'))).toBeNull();
+  });
+
+  test('is not waited for longer than the pooler may take to load', async () => {
+    const { pooler, states } = await warm();
+    pooler.before = new Promise(() => undefined);
+    const all = Promise.allSettled(Array.from({ length: 10 }, () => states().newerThan('v1')));
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect((await all).map(({ status }) => status)).toEqual(Array(10).fill('rejected'));
+  });
+
+  test('is looked for whatever happens to the clock', async () => {
+    const { pooler, states } = await warm();
+    expect(await settled(states().newerThan('v1'))).toBeNull();
+    vi.setSystemTime(0);
+    pooler.loaded = 2;
+    expect(await settled(states().newerThan('v1'))).toBe('v2');
+  });
+});
+
+describe('a newer version in an answer', () => {
+  test('is fetched in the background, once', async () => {
+    const { pooler, states, background } = await warm();
+    pooler.loaded = 2;
+    const asked = pooler.questions;
+    for (let n = 0; n < 5; n++) states().seen('v2');
+    expect(background).toHaveLength(1);
+    expect(versionOf(await states().current())).toBe('v1');
+    await Promise.all(background);
+    expect(versionOf(await states().current())).toBe('v2');
+    states().seen('v2');
+    expect(background).toHaveLength(1);
+    expect(pooler.questions - asked).toBe(1);
+  });
+
+  test('is fetched later where it could not be', async () => {
+    const { pooler, states, background } = await warm();
+    pooler.loaded = 2;
+    pooler.away = true;
+    states().seen('v2');
+    await Promise.all(background);
+    expect(versionOf(await states().current())).toBe('v1');
+    pooler.away = false;
+    await vi.advanceTimersByTimeAsync(100);
+    states().seen('v2');
+    await Promise.all(background);
+    expect(versionOf(await states().current())).toBe('v2');
+  });
+});
+
+test('an older snapshot never takes the place of a newer one', async () => {
+  const { pooler, states, background } = await warm();
+  const slow = Promise.withResolvers<void>();
+  pooler.before = slow.promise;
+  pooler.loaded = 2;
+  states().seen('v2');
+  await vi.advanceTimersByTimeAsync(100);
+  pooler.before = Promise.resolve();
+  pooler.loaded = 3;
+  states().seen('v3');
+  await background[1];
+  expect(versionOf(await states().current())).toBe('v3');
+  slow.resolve();
+  await Promise.all(background);
+  expect(versionOf(await states().current())).toBe('v3');
+});
+
+test('keys are fetched again with each new snapshot', async () => {
+  const { pooler, states } = await warm();
+  await settled(states().newerThan('v1'));
+  expect(pooler.keys).toBe(1);
+  pooler.loaded = 2;
+  await settled(states().newerThan('v1'));
+  expect(pooler.keys).toBe(2);
+});
