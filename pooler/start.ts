@@ -3,6 +3,7 @@ import type { Sql } from 'postgres';
 import type { Config } from '../shared/config/resolve.ts';
 import type { Hop } from '../shared/hop/types.ts';
 import type { Log } from './log.ts';
+import { withDocuments } from './openapi/documents.ts';
 import { Pool, type PoolEvent } from './pool/index.ts';
 import { type Loaded, SnapshotSource, type SnapshotSourceOptions } from './snapshot/source.ts';
 import { createTransactor, type DatabaseFacts, type Trust } from './transaction/transactor.ts';
@@ -79,7 +80,7 @@ export async function startPooler({ config, trust, log, onFatal }: PoolerOptions
   });
   await source.start(config);
   return {
-    hop: createTransactor({ pool, config, trust, database: () => facts }),
+    hop: withDocuments(createTransactor({ pool, config, trust, database: () => facts }), () => source.current()),
     source,
     pool,
     close: async (timeout) => {

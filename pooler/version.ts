@@ -2,3 +2,6 @@ import packageJson from '../package.json' with { type: 'json' };
 
 /** Our own version. */
 export const VERSION: string = packageJson.version;
+
+/** The PostgREST whose API this is. */
+export const POSTGREST_VERSION = '16.2';

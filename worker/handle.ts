@@ -11,13 +11,13 @@ import { parseRequest } from './request/parse-request.ts';
 import type { RawRequest } from './request/types.ts';
 import { corsHeaders, preflight } from './response/cors.ts';
 import { fromFailure, noSchemaCache, respondError } from './response/errors.ts';
-import { respondInfo } from './response/info.ts';
+import { respondDocument, respondInfo } from './response/info.ts';
 import { respond } from './response/respond.ts';
 import { ServerTiming } from './response/timing.ts';
 import type { Header, RawResponse } from './response/types.ts';
 import { compile } from './sql/statements.ts';
 import type { State, StateSource } from './state.ts';
-import { payloadOf, transactionRequest } from './transaction.ts';
+import { documentRequest, payloadOf, transactionRequest } from './transaction.ts';
 
 /** What requests are answered with. */
 export interface Backend {
@@ -83,13 +83,16 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
   timing?.lap();
   const plan = planRequest(request, state.schema);
   timing?.lap();
-  if (plan.kind === 'inspect') throw noDocument();
-  if (plan.kind !== 'read' && plan.kind !== 'mutate' && plan.kind !== 'call') {
+  if (plan.kind === 'relation-info' || plan.kind === 'routine-info' || plan.kind === 'schema-info') {
     timing?.lap();
     return timed(respondInfo(plan), timing);
   }
   const facts = { preferences: request.preferences, topLevelRange: request.topLevelRange, maxRows: settings.dbMaxRows };
-  const transaction = transactionRequest(plan, request, context, state.schema.version, compile(plan, facts));
+  const { version } = state.schema;
+  const transaction =
+    plan.kind === 'inspect'
+      ? documentRequest(plan, request, context, version)
+      : transactionRequest(plan, request, context, version, compile(plan, facts));
   const outcome = await backend.hop.transaction(transaction, payloadOf(request), context.signal);
   timing?.lap();
   if (outcome.snapshot !== null && outcome.snapshot !== state.schema.version) backend.states.seen(outcome.snapshot);
@@ -99,7 +102,9 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
       outcome.failure.kind === 'database' && outcome.snapshot !== null && outcome.snapshot !== state.schema.version;
     throw outdated ? planned(error) : error;
   }
-  return timed(respond(plan, request, outcome, settings), timing);
+  const response =
+    plan.kind === 'inspect' ? respondDocument(plan, request, outcome) : respond(plan, request, outcome, settings);
+  return timed(response, timing);
 }
 
 /** A database error of a transaction that was planned on an older snapshot than the pooler has: the plan may be at fault. */
@@ -125,13 +130,6 @@ function decorate(response: RawResponse, raw: RawRequest, state: State): RawResp
   }
   return headers.length === 0 ? response : { ...response, headers: [...headers, ...response.headers] };
 }
-
-const noDocument = (): ApiError =>
-  new ApiError(501, {
-    code: 'EDGE006',
-    message: 'The OpenAPI document is not served yet',
-    hint: 'Set openapi-mode to disabled, or db-root-spec to a function of your own.',
-  });
 
 function unexpected(error: unknown, backend: Backend): ApiError {
   backend.report?.(error);

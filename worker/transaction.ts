@@ -1,6 +1,7 @@
 /** The transaction that a plan asks of the hop: who runs it, what it may see of the request, and its statements. */
 import { HOP_VERSION, type Statement, type TransactionRequest } from '../shared/hop/types.ts';
 import type { Identity } from './auth/authenticator.ts';
+import type { Plan } from './plan/types.ts';
 import { decodeByteString } from './request/text.ts';
 import type { ApiRequest } from './request/types.ts';
 import type { DatabasePlan } from './sql/statements.ts';
@@ -24,14 +25,55 @@ export function payloadOf({ payload }: ApiRequest): Uint8Array | null {
   return payload.body;
 }
 
+interface Caller {
+  readonly identity: Identity;
+  readonly token: string | null;
+}
+
 export function transactionRequest(
   plan: DatabasePlan,
   request: ApiRequest,
-  caller: { readonly identity: Identity; readonly token: string | null },
+  caller: Caller,
   snapshot: string,
   statements: readonly Statement[],
 ): TransactionRequest {
   const routine = plan.kind === 'call' ? plan.routine : null;
+  return {
+    ...circumstances(request, caller, snapshot),
+    isolation: routine?.isolation ?? null,
+    access: accessOf(plan),
+    settings: routine?.settings ?? [],
+    runsCode: plan.kind !== 'read',
+    statements,
+    end: request.preferences.transaction,
+  };
+}
+
+/** For the OpenAPI document, which is written where the database's comments are. Its head alone is a transaction without statements. */
+export function documentRequest(
+  plan: Extract<Plan, { readonly kind: 'inspect' }>,
+  request: ApiRequest,
+  caller: Caller,
+  snapshot: string,
+): TransactionRequest {
+  return {
+    ...circumstances(request, caller, snapshot),
+    isolation: null,
+    access: 'read only',
+    settings: [],
+    runsCode: false,
+    statements: [],
+    ...(plan.headersOnly ? {} : { document: true }),
+    end: null,
+  };
+}
+
+/** Who asks, and what of the request the database may see. */
+function circumstances(
+  request: ApiRequest,
+  caller: Caller,
+  snapshot: string,
+): Omit<TransactionRequest, 'isolation' | 'access' | 'settings' | 'runsCode' | 'statements' | 'document' | 'end'> {
   return {
     version: HOP_VERSION,
     snapshot,
@@ -44,12 +86,6 @@ export function transactionRequest(
     headers: jsonObject(request.headers),
     cookies: jsonObject(request.cookies),
     timezone: request.preferences.timezone === null ? null : decodeByteString(request.preferences.timezone),
-    isolation: routine?.isolation ?? null,
-    access: accessOf(plan),
-    settings: routine?.settings ?? [],
-    runsCode: plan.kind !== 'read',
-    statements,
-    end: request.preferences.transaction,
     deadline: null,
   };
 }

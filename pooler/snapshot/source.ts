@@ -2,6 +2,7 @@
 import type { Sql } from 'postgres';
 import type { Config } from '../../shared/config/resolve.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
+import { type DocumentFacts, loadDocumentFacts } from '../openapi/facts.ts';
 import type { ConnectionConfig } from '../wire/config.ts';
 import { singleConnection } from './client.ts';
 import { ChannelListener, type ListenerEvent } from './listener.ts';
@@ -23,6 +24,8 @@ export interface SnapshotSourceOptions {
 export interface Loaded {
   readonly snapshot: Snapshot;
   readonly roles: RoleFacts;
+  /** Null where documents are not wanted. */
+  readonly documentFacts: DocumentFacts | null;
   readonly config: Config;
 }
 
@@ -106,7 +109,8 @@ export class SnapshotSource {
       const config = await this.#options.config(sql);
       const roles = await loadRoles(sql, config);
       const snapshot = newest(this.#loaded?.snapshot, await loadSnapshot(sql, config));
-      this.#loaded = Object.freeze({ snapshot, roles, config });
+      const documentFacts = await loadDocumentFacts(sql, config);
+      this.#loaded = Object.freeze({ snapshot, roles, documentFacts, config });
       await this.#listen(config);
       return snapshot;
     } finally {

@@ -140,6 +140,7 @@ export const readHead = (json: unknown): Read<TransactionRequest> =>
       settings: list(head.settings, 'settings', 1000, pair),
       runsCode: bool(head.runsCode, 'runsCode'),
       statements: list(head.statements, 'statements', STATEMENT_LIMIT, statement),
+      ...(head.document === true ? { document: true } : {}),
       end: head.end === null ? null : oneOf<'commit' | 'rollback'>(head.end, 'end', ['commit', 'rollback']),
       deadline: countOrNull(head.deadline, 'deadline'),
     };

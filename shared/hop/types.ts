@@ -64,6 +64,8 @@ export interface TransactionRequest {
   readonly runsCode: boolean;
   /** In order; the first is the main one, guards and counts follow. */
   readonly statements: readonly Statement[];
+  /** The body shall be the OpenAPI document of `schema`, as the role may see it: the pooler's own statements take the list's place. */
+  readonly document?: true;
   /** `Prefer: tx=`, already checked against the override rule; null leaves the configuration's end. */
   readonly end: 'commit' | 'rollback' | null;
   /** Milliseconds that the request may still take; null without a limit. */

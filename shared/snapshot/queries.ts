@@ -32,7 +32,7 @@ const schemaOids = (parameter: number): string =>
   `(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname IN ${strings(parameter)})`;
 
 /** Domains with the type under all of them; pg_basetype() does this from PostgreSQL 17 on. */
-const DOMAINS = `
+export const DOMAINS = `
 domain_chain (type, base) AS (
   SELECT oid, typbasetype FROM pg_catalog.pg_type WHERE typtype = 'd'
   UNION ALL
@@ -151,8 +151,46 @@ JOIN pg_catalog.pg_rewrite w ON w.ev_class = c.oid AND w.ev_type = '1'
 WHERE c.relkind IN ('v', 'm')
 AND (c.relnamespace IN ${schemaOids(1)} OR c.relnamespace IN ${schemaOids(2)})`;
 
-// A function with one unnamed parameter takes the body as it is, when of a type that can hold one.
-// The other form of a type is for casts that would cut a value to the default length 1.
+const oidIn = (oid: string, types: readonly string[]): string =>
+  `${oid} OPERATOR(pg_catalog.=) ANY (ARRAY[${types.map((type) => `'pg_catalog.${type}'`).join()}]::pg_catalog.regtype[])`;
+
+/**
+ * Of a function `p`: its input parameters (ParameterRow) and whether it can be called. A function with one unnamed
+ * parameter takes the body as it is, when of a type that can hold one. The other form of a type is for casts that
+ * would cut a value to the default length 1. Operators are qualified: this runs under any search_path.
+ */
+export const INPUTS = `
+  SELECT
+    pg_catalog.json_agg(pg_catalog.json_build_array(
+      COALESCE(a.name, ''),
+      a.type::pg_catalog.regtype::pg_catalog.text,
+      CASE
+        WHEN ${oidIn('a.type', ['bit'])} THEN 'bit varying'
+        WHEN ${oidIn('a.type', ['_bit'])} THEN 'bit varying[]'
+        WHEN ${oidIn('a.type', ['bpchar'])} THEN 'character varying'
+        WHEN ${oidIn('a.type', ['_bpchar'])} THEN 'character varying[]'
+        ELSE a.type::pg_catalog.regtype::pg_catalog.text
+      END,
+      a.position OPERATOR(pg_catalog.<=) (p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults),
+      COALESCE(a.mode OPERATOR(pg_catalog.=) 'v', false)
+    ) ORDER BY a.position) AS parameters,
+    CASE
+      WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) pg_catalog.count(a.name) THEN true
+      WHEN pg_catalog.count(*) OPERATOR(pg_catalog.-) pg_catalog.count(a.name) OPERATOR(pg_catalog.=) 1 THEN
+        ${oidIn('pg_catalog.min(a.type)', ['bytea', 'json', 'jsonb', 'text', 'xml'])}
+      ELSE false
+    END AS callable
+  FROM (
+    SELECT u.type, u.name, u.mode, pg_catalog.row_number() OVER (ORDER BY u.place) AS position
+    FROM ROWS FROM (
+      pg_catalog.unnest(COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[])),
+      pg_catalog.unnest(p.proargnames),
+      pg_catalog.unnest(p.proargmodes)
+    ) WITH ORDINALITY AS u(type, name, mode, place)
+    WHERE u.type IS NOT NULL AND COALESCE(u.mode OPERATOR(pg_catalog.=) ANY ('{i,b,v}'::pg_catalog."char"[]), true)
+  ) a
+`;
+
 const ROUTINES = `
 WITH RECURSIVE ${DOMAINS}
 SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
@@ -192,40 +230,7 @@ JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_class tr ON tr.oid = t.typrelid
 LEFT JOIN pg_catalog.pg_description d
   ON d.objoid = p.oid AND d.classoid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-CROSS JOIN LATERAL (
-  SELECT
-    pg_catalog.json_agg(pg_catalog.json_build_array(
-      COALESCE(a.name, ''),
-      a.type::pg_catalog.regtype::pg_catalog.text,
-      CASE a.type
-        WHEN 'pg_catalog.bit'::pg_catalog.regtype THEN 'bit varying'
-        WHEN 'pg_catalog.bit[]'::pg_catalog.regtype THEN 'bit varying[]'
-        WHEN 'pg_catalog.bpchar'::pg_catalog.regtype THEN 'character varying'
-        WHEN 'pg_catalog.bpchar[]'::pg_catalog.regtype THEN 'character varying[]'
-        ELSE a.type::pg_catalog.regtype::pg_catalog.text
-      END,
-      a.position <= p.pronargs - p.pronargdefaults,
-      COALESCE(a.mode = 'v', false)
-    ) ORDER BY a.position) AS parameters,
-    CASE pg_catalog.count(*) - pg_catalog.count(a.name)
-      WHEN 0 THEN true
-      WHEN 1 THEN pg_catalog.min(a.type) IN (
-        'pg_catalog.bytea'::pg_catalog.regtype, 'pg_catalog.json'::pg_catalog.regtype,
-        'pg_catalog.jsonb'::pg_catalog.regtype, 'pg_catalog.text'::pg_catalog.regtype,
-        'pg_catalog.xml'::pg_catalog.regtype
-      )
-      ELSE false
-    END AS callable
-  FROM (
-    SELECT u.type, u.name, u.mode, pg_catalog.row_number() OVER (ORDER BY u.place) AS position
-    FROM ROWS FROM (
-      pg_catalog.unnest(COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[])),
-      pg_catalog.unnest(p.proargnames),
-      pg_catalog.unnest(p.proargmodes)
-    ) WITH ORDINALITY AS u(type, name, mode, place)
-    WHERE u.type IS NOT NULL AND COALESCE(u.mode IN ('i', 'b', 'v'), true)
-  ) a
-) i
+CROSS JOIN LATERAL (${INPUTS}) i
 WHERE p.pronamespace IN ${schemaOids(1)}
 AND p.prokind = 'f'
 AND t.oid <> 'pg_catalog.trigger'::pg_catalog.regtype

@@ -1,5 +1,5 @@
 /** Responses that the schema alone decides: OPTIONS, and the OpenAPI document's head. */
-import type { ResultBody } from '../../shared/hop/types.ts';
+import type { TransactionResult } from '../../shared/hop/types.ts';
 import type { Plan } from '../plan/types.ts';
 import type { ApiRequest } from '../request/types.ts';
 import { contentType } from './content-type.ts';
@@ -39,18 +39,17 @@ function allowed(plan: Parameters<typeof respondInfo>[0]): string {
   }
 }
 
-/** Answers with the OpenAPI document; `length` in bytes, null when it is not known beforehand. */
+/** Answers with the OpenAPI document, the transaction's body; with its head alone where there is none. */
 export function respondDocument(
   plan: Plan & { readonly kind: 'inspect' },
   request: ApiRequest,
-  document: { readonly body: ResultBody; readonly length: number | null } | null,
+  { body, length }: Pick<TransactionResult, 'body' | 'length'>,
 ): RawResponse {
-  const length = document === null ? 0 : document.length;
   const headers: readonly Header[] = [
     contentType({ kind: 'openapi' }),
-    ...(plan.headersOnly || length === null ? [] : [contentLength(length)]),
+    ...(plan.headersOnly ? [] : [contentLength(length)]),
     ...contentProfile(request),
     VARY,
   ];
-  return { status: 200, statusText: null, headers, body: plan.headersOnly ? null : (document?.body ?? null) };
+  return { status: 200, statusText: null, headers, body: plan.headersOnly ? null : body };
 }

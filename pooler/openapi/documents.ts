@@ -1,0 +1,87 @@
+/** Documents on demand: the hop's requests for one are answered here, all others go on. */
+import { setImmediate } from 'node:timers/promises';
+import type { Config } from '../../shared/config/resolve.ts';
+import type { Hop, TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
+import { Schema } from '../../shared/snapshot/schema.ts';
+import type { Snapshot } from '../../shared/snapshot/types.ts';
+import { POSTGREST_VERSION } from '../version.ts';
+import { addressOf } from './address.ts';
+import { documentPieces } from './document.ts';
+import type { DocumentFacts } from './facts.ts';
+import { readVisible, type Visible, visibleStatement } from './visible.ts';
+
+/** What documents are written from. */
+export interface DocumentSource {
+  readonly snapshot: Snapshot;
+  /** Null where documents are not wanted. */
+  readonly documentFacts: DocumentFacts | null;
+  readonly config: Config;
+}
+
+/** Characters that are written before other requests have their turn. */
+const TURN = 64 * 1024;
+
+/** Joins the pieces, a turn of the event loop for every 64 Ki of them. */
+async function gathered(pieces: Iterable<string>): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let pending: string[] = [];
+  let length = 0;
+  for (const piece of pieces) {
+    pending.push(piece);
+    length += piece.length;
+    if (length < TURN) continue;
+    chunks.push(Buffer.from(pending.join('')));
+    pending = [];
+    length = 0;
+    await setImmediate();
+  }
+  chunks.push(Buffer.from(pending.join('')));
+  return Buffer.concat(chunks);
+}
+
+function pieces(schemaName: string, visible: Visible, schema: Schema, facts: DocumentFacts, config: Config) {
+  const tables = schema.snapshot.tables
+    .filter((table) => table.schema === schemaName && (visible.tables?.has(table.name) ?? true))
+    .map((table) => ({
+      table,
+      facts: facts.table(table),
+      relationships: schema.relationships(table, table.schema),
+    }));
+  return documentPieces({
+    address: addressOf(config),
+    version: POSTGREST_VERSION,
+    comment: visible.comment,
+    tables,
+    functions: visible.functions ?? facts.functions.get(schemaName) ?? [],
+    security: config.openapiSecurityActive,
+  });
+}
+
+/**
+ * A hop that writes documents from `source`. What the caller sees is asked for in the request's own transaction, as the hop
+ * runs any: role, settings and pre-request apply.
+ */
+export function withDocuments(hop: Hop, source: () => DocumentSource | null): Hop {
+  let schema: Schema | null = null;
+
+  async function answer(request: TransactionRequest, signal: AbortSignal | null): Promise<TransactionOutcome> {
+    const current = source();
+    const mode = current?.config.openapiMode ?? 'disabled';
+    const facts = current?.documentFacts ?? null;
+    if (current === null || facts === null || mode === 'disabled') {
+      return await hop.transaction({ ...request, statements: [] }, null, signal);
+    }
+    const statements = [visibleStatement(request.schema, mode)];
+    const outcome = await hop.transaction({ ...request, access: 'read only', statements }, null, signal);
+    if (!outcome.ok) return outcome;
+    const visible = readVisible(outcome.statements[0], mode);
+    if (schema?.snapshot !== current.snapshot) schema = new Schema(current.snapshot);
+    const body = await gathered(pieces(request.schema, visible, schema, facts, current.config));
+    return { ok: true, snapshot: outcome.snapshot, statements: [], body, length: body.length };
+  }
+
+  return {
+    transaction: (request, payload, signal) =>
+      request.document === true ? answer(request, signal) : hop.transaction(request, payload, signal),
+  };
+}
