@@ -9,6 +9,7 @@ import { toRawRequest, toResponse } from './adapters/web.ts';
 import { handle } from './handle.ts';
 import { HttpHop } from './hop/http.ts';
 import { Isolate, RemoteStates } from './hop/remote-states.ts';
+import { LargeBody } from './request/body.ts';
 
 export { HopConfigError } from './hop/http.ts';
 
@@ -38,7 +39,10 @@ export function createEdgerest({ url, secret, basePath = '', report }: EdgerestO
   return async (request, context) => {
     const waitUntil = (work: Promise<unknown>): void => context?.waitUntil(work);
     const backend = { states: new RemoteStates(hop, isolate, waitUntil), hop, report: tell };
-    const answer = await handle(await toRawRequest(request, basePath), backend, request.signal ?? null);
+    const raw = await toRawRequest(request, basePath);
+    const answer = await handle(raw, backend, request.signal ?? null);
+    // A client that is still sending may not be reading yet.
+    if (raw.body instanceof LargeBody) await raw.body.discard();
     return toResponse(answer, request.method);
   };
 }

@@ -6,6 +6,7 @@ import type { Hop } from '../shared/hop/types.ts';
 import type { Identity } from './auth/authenticator.ts';
 import { ApiError } from './error.ts';
 import { planRequest } from './plan/plan.ts';
+import { LargeBody } from './request/body.ts';
 import { bearerToken } from './request/headers.ts';
 import { parseRequest } from './request/parse-request.ts';
 import type { RawRequest } from './request/types.ts';
@@ -68,8 +69,8 @@ async function answer(
   try {
     return await attempt(raw, state, context);
   } catch (error) {
-    // A newer snapshot may know the name, or how the table looks now. Tried once.
-    if (!(error instanceof ApiError) || !error.fromSnapshot) throw error;
+    // A newer snapshot may know the name, or how the table looks now. Tried once, if the body is still here.
+    if (!(error instanceof ApiError) || !error.fromSnapshot || isGone(raw.body)) throw error;
     const newer = await backend.states.newerThan(state.schema.version);
     if (newer === null) throw error;
     return attempt(raw, newer, { ...context, timing: timing === null ? null : new ServerTiming() });
@@ -79,7 +80,8 @@ async function answer(
 async function attempt(raw: RawRequest, state: State, context: Context): Promise<RawResponse> {
   const { backend, timing, identity } = context;
   const { settings } = state.schema.snapshot;
-  const request = parseRequest(raw, settings);
+  const parsed = parseRequest(raw, settings);
+  const request = parsed instanceof Promise ? await parsed : parsed;
   timing?.lap();
   const plan = planRequest(request, state.schema);
   timing?.lap();
@@ -106,6 +108,9 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
     plan.kind === 'inspect' ? respondDocument(plan, request, outcome) : respond(plan, request, outcome, settings);
   return timed(response, timing);
 }
+
+/** Whether a large body has passed through already. */
+const isGone = (body: RawRequest['body']): boolean => body instanceof LargeBody && body.isTaken;
 
 /** A database error of a transaction that was planned on an older snapshot than the pooler has: the plan may be at fault. */
 function planned(error: ApiError): ApiError {

@@ -3,7 +3,7 @@ import { HOP_VERSION, type Statement, type TransactionRequest } from '../shared/
 import type { Identity } from './auth/authenticator.ts';
 import type { Plan } from './plan/types.ts';
 import { decodeByteString } from './request/text.ts';
-import type { ApiRequest } from './request/types.ts';
+import type { ApiRequest, PayloadBody } from './request/types.ts';
 import type { DatabasePlan } from './sql/statements.ts';
 
 /** Pairs as a JSON object of text; of equal names the last counts. */
@@ -20,7 +20,7 @@ const accessOf = (plan: DatabasePlan): TransactionRequest['access'] => {
 };
 
 /** The body that goes with the transaction; null without one. */
-export function payloadOf({ payload }: ApiRequest): Uint8Array | null {
+export function payloadOf({ payload }: ApiRequest): PayloadBody | null {
   if (payload === null || payload.kind === 'urlencoded') return null;
   return payload.body;
 }

@@ -23,10 +23,14 @@ function sendFailure(response: ServerResponse, status: number, error: Transactio
 const LINGER = 2000;
 
 /**
- * Refuses a request whose body has not been read: the connection cannot carry another one. What is still being sent is dropped
- * for a moment, since closing at once would reset the connection before the client reads the answer (RFC 9112, 9.6).
+ * Refuses a request. Where its body has not been read, the connection cannot carry another one; what is still being sent is
+ * dropped for a moment, since closing at once would reset the connection before the client reads the answer (RFC 9112, 9.6).
  */
 export function sendRefusal(request: IncomingMessage, response: ServerResponse, failure: Refused): void {
+  if (request.readableEnded) {
+    sendFailure(response, failure.status, { ok: false, snapshot: null, failure });
+    return;
+  }
   const { header } = encodeFailure({ ok: false, snapshot: null, failure });
   response.writeHead(failure.status, [FAILURE_HEADER, header, 'Content-Length', '0', 'Connection', 'close']);
   response.flushHeaders();

@@ -8,6 +8,7 @@ import {
   type Hop,
   type TransactionFailure,
   type TransactionOutcome,
+  type TransactionPayload,
   type TransactionRequest,
 } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
@@ -72,7 +73,7 @@ const snapshot: Snapshot = {
 
 interface Seen {
   readonly request: TransactionRequest;
-  readonly payload: Uint8Array | null;
+  readonly payload: TransactionPayload | null;
   readonly signal: AbortSignal | null;
 }
 
@@ -113,7 +114,7 @@ async function start(
     secrets: [secret, previous],
     limits: { head: 10_000, payload: 100_000 },
     source: { current: () => ({ snapshot }), fresh: async () => ({ snapshot }) },
-    keys: [{ kty: 'oct', k: 'c2VjcmV0' }],
+    keys: () => [{ kty: 'oct', k: 'c2VjcmV0' }],
     tls: null,
     onError: (message) => errors.push(message),
     ...options,
@@ -205,7 +206,7 @@ describe('a transaction', () => {
     expect(await text(outcome)).toBe('[{"ü":1}]');
     expect(seen).toHaveLength(1);
     expect(seen[0]?.request).toEqual(request);
-    expect(new Uint8Array(seen[0]?.payload ?? [])).toEqual(payload);
+    expect(seen[0]?.payload).toEqual([payload]);
   });
 
   test.each([null, new Uint8Array(0)])('keeps a body of %s as it is', async (body) => {

@@ -5,12 +5,13 @@ import type { Socket } from 'node:net';
 import type { VerificationKey } from '../../shared/config/keys.ts';
 import { encodeAsciiJson } from '../../shared/hop/ascii.ts';
 import {
+  type DecodedRequest,
   type DecodeLimits,
-  decodeRequest,
   encodeFailure,
   FAILURE_HEADER,
   REQUEST_TYPE,
   type Refused,
+  RequestDecoder,
   refuse,
 } from '../../shared/hop/codec.ts';
 import type { Hop } from '../../shared/hop/types.ts';
@@ -34,8 +35,8 @@ export interface HopServerOptions {
   readonly secrets: readonly string[];
   readonly limits: DecodeLimits;
   readonly source: SnapshotAnswers;
-  /** The keys for tokens; null without any. */
-  readonly keys: readonly VerificationKey[] | null;
+  /** The keys for tokens as they are now; null without any. */
+  readonly keys: () => readonly VerificationKey[] | null;
   /** Certificate and key in PEM; null for plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
   /** Told of an error that is ours: a line for the log. */
@@ -44,8 +45,8 @@ export interface HopServerOptions {
   readonly onRefused?: (failure: Refused, from: string) => void;
 }
 
-/** Milliseconds for a whole message to arrive, and for its headers. */
-const REQUEST_TIMEOUT = 60_000;
+/** Milliseconds for a whole message to arrive, at the pace of the client whose body passes through; and for its headers. */
+const REQUEST_TIMEOUT = 300_000;
 const HEADERS_TIMEOUT = 15_000;
 /** Longer than any client or proxy keeps a connection: then it is never we who close one that is just being used. */
 const KEEP_ALIVE_TIMEOUT = 120_000;
@@ -107,7 +108,7 @@ export class HopServer {
       return this.#refuse(request, response, refuse(405, 'endpoint', `This endpoint is for ${method}.`));
     }
     if (path === '/v1/snapshot') return await this.#snapshot(request, response);
-    if (path === '/v1/keys') return sendKeys(response, this.#options.keys);
+    if (path === '/v1/keys') return sendKeys(response, this.#options.keys());
     await this.#transaction(request, response);
   }
 
@@ -119,19 +120,15 @@ export class HopServer {
     response.once('close', () => {
       if (!response.writableFinished) gone.abort();
     });
-    const message = await readMessage(request, this.#bodyLimit);
-    if (message === null) {
-      return sendRefusal(
+    if (Number(request.headers['content-length'] ?? 0) > this.#bodyLimit) {
+      return this.#refuse(
         request,
         response,
         refuse(413, 'size', `The message is larger than ${this.#bodyLimit} bytes.`),
       );
     }
-    const decoded = decodeRequest(message, this.#options.limits);
-    if (!decoded.ok) {
-      this.#options.onRefused?.(decoded.failure, request.socket.remoteAddress ?? 'a closed connection');
-      return await sendOutcome(response, { ok: false, snapshot: null, failure: decoded.failure });
-    }
+    const decoded = await readMessage(request, this.#options.limits);
+    if (!decoded.ok) return this.#refuse(request, response, decoded.failure);
     const outcome = await this.#options.hop.transaction(decoded.request, decoded.payload, gone.signal);
     await sendOutcome(response, outcome);
   }
@@ -168,20 +165,14 @@ export class HopServer {
   }
 }
 
-/** The whole body; null when it is larger than the limit. Rejects when the client goes away in the middle. */
-async function readMessage(request: IncomingMessage, limit: number): Promise<Uint8Array | null> {
-  if (Number(request.headers['content-length'] ?? 0) > limit) return null;
-  const chunks: Buffer[] = [];
-  let length = 0;
+/** Reads a message to its end, or to where it is refused. Rejects when the client goes away in the middle. */
+async function readMessage(request: IncomingMessage, limits: DecodeLimits): Promise<DecodedRequest> {
+  const decoder = new RequestDecoder(limits);
   // Leaving the loop must not destroy the request: the refusal still has to go out on its connection.
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    if (!Buffer.isBuffer(chunk)) return null;
-    length += chunk.length;
-    if (length > limit) return null;
-    chunks.push(chunk);
+    if (!(chunk instanceof Uint8Array) || !decoder.push(chunk)) break;
   }
-  const [only] = chunks;
-  return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, length);
+  return decoder.end();
 }
 
 function sendText(response: ServerResponse, text: string): void {

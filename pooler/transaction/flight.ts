@@ -88,7 +88,7 @@ export class FlightWriter {
   /** The flight of a request; `payload` stands where its parameters refer to it. */
   write(
     request: TransactionRequest,
-    payload: Uint8Array | null,
+    payload: readonly Uint8Array[] | null,
     caller: Caller,
     circumstances: FlightCircumstances,
   ): FlightPlan {
@@ -129,7 +129,12 @@ export class FlightWriter {
     return { text, parameters, prepare: this.#prepare, scope, result: 'none' };
   }
 
-  #own(statement: Statement, payload: Uint8Array | null, scope: string, sink: RowSink | null): FlightStatement {
+  #own(
+    statement: Statement,
+    payload: readonly Uint8Array[] | null,
+    scope: string,
+    sink: RowSink | null,
+  ): FlightStatement {
     const { result } = statement;
     const flightStatement: FlightStatement = {
       text: statement.text,
@@ -184,9 +189,7 @@ export class FlightWriter {
   }
 }
 
-function bound(parameter: Parameter, payload: Uint8Array | null): ParameterValue {
+function bound(parameter: Parameter, payload: readonly Uint8Array[] | null): ParameterValue {
   if (parameter === null || typeof parameter === 'string') return parameter;
-  if (payload === null || parameter.payload === 'text') return payload;
-  // bytea's text format (PostgreSQL docs, 8.4.1 bytea Hex Format).
-  return `\\x${Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('hex')}`;
+  return payload === null || parameter.payload === 'text' ? payload : { binary: payload };
 }

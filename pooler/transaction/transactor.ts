@@ -1,11 +1,13 @@
 /** Runs the hop's requests on the pool: one flight each, always, and nothing that waits in between. */
 import type { Config } from '../../shared/config/resolve.ts';
 import { refuse } from '../../shared/hop/codec.ts';
+import { Pieces } from '../../shared/hop/pieces.ts';
 import type {
   Hop,
   TransactionError,
   TransactionFailure,
   TransactionOutcome,
+  TransactionPayload,
   TransactionRequest,
 } from '../../shared/hop/types.ts';
 import type { Admission, Pool } from '../pool/index.ts';
@@ -69,22 +71,36 @@ class Transactor implements Hop {
 
   transaction(
     request: TransactionRequest,
-    payload: Uint8Array | null,
+    payload: TransactionPayload | null,
     signal: AbortSignal | null,
   ): Promise<TransactionOutcome> {
     const { trust } = this.#options;
-    if (trust.kind !== 'token') return this.#run(request, payload, signal, request);
+    if (trust.kind !== 'token') return this.#begin(request, payload, signal, request);
     let caller: Caller | Promise<Caller>;
     try {
       caller = trust.verify(request.token);
     } catch (error) {
       return Promise.resolve(this.#tokenRefused(error));
     }
-    if (!(caller instanceof Promise)) return this.#run(request, payload, signal, caller);
+    if (!(caller instanceof Promise)) return this.#begin(request, payload, signal, caller);
     return caller.then(
-      (verified) => this.#run(request, payload, signal, verified),
+      (verified) => this.#begin(request, payload, signal, verified),
       (error: unknown) => this.#tokenRefused(error),
     );
+  }
+
+  /** Waits for the whole payload: no connection is held for a client that is still sending. */
+  #begin(
+    request: TransactionRequest,
+    payload: TransactionPayload | null,
+    signal: AbortSignal | null,
+    caller: Caller,
+  ): Promise<TransactionOutcome> {
+    if (payload === null || payload instanceof Uint8Array) {
+      return this.#run(request, payload === null ? null : [payload], signal, caller);
+    }
+    if (!(Symbol.asyncIterator in payload)) return this.#run(request, payload, signal, caller);
+    return collected(payload).then((pieces) => this.#run(request, pieces, signal, caller));
   }
 
   #tokenRefused(error: unknown): TransactionError {
@@ -106,7 +122,7 @@ class Transactor implements Hop {
 
   #run(
     request: TransactionRequest,
-    payload: Uint8Array | null,
+    payload: readonly Uint8Array[] | null,
     signal: AbortSignal | null,
     caller: Caller,
   ): Promise<TransactionOutcome> {
@@ -179,6 +195,13 @@ class Transactor implements Hop {
       );
     });
   }
+}
+
+/** All of a payload. Rejects with what it throws. */
+async function collected(payload: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+  const pieces = new Pieces();
+  for await (const piece of payload) pieces.push(piece);
+  return pieces.end();
 }
 
 /** Queued under the role; a connection that served the same role and schema has the statements prepared. */

@@ -1,7 +1,7 @@
 import type { Batch } from './batch.ts';
 import { describePortalMessage, executeMessage, frontend, syncMessage } from './messages.ts';
 import { bindHead, type NamedStatement, type StatementRegistry } from './statements.ts';
-import type { FlightStatement } from './types.ts';
+import type { FlightStatement, ParameterValue } from './types.ts';
 import type { Writer } from './writer.ts';
 
 const unnamedHead = bindHead('');
@@ -56,7 +56,7 @@ function reusesUnnamed(statement: FlightStatement, registry: StatementRegistry):
   return registry.unnamed === statement;
 }
 
-function writeParse(writer: Writer, name: string, statement: FlightStatement): void {
+export function writeParse(writer: Writer, name: string, statement: FlightStatement): void {
   writer.begin(frontend.parse);
   writer.cstring(name);
   writer.cstring(statement.text);
@@ -68,7 +68,12 @@ function writeParse(writer: Writer, name: string, statement: FlightStatement): v
 
 function writeBind(writer: Writer, head: Uint8Array, { parameters, binary }: FlightStatement): void {
   writer.begin(frontend.bind);
-  writer.raw(head);
+  if (parameters.some(isBinary)) {
+    // A format code for each, in place of the head's last two bytes: no codes, all are text.
+    writer.raw(head.subarray(0, -2));
+    writer.int16(parameters.length);
+    for (const value of parameters) writer.int16(isBinary(value) ? 1 : 0);
+  } else writer.raw(head);
   writer.int16(parameters.length);
   for (const value of parameters) {
     if (typeof value === 'string') writer.sized(value);
@@ -76,12 +81,7 @@ function writeBind(writer: Writer, head: Uint8Array, { parameters, binary }: Fli
     else if (value instanceof Uint8Array) {
       writer.int32(value.length);
       writer.bytes(value);
-    } else {
-      let length = 0;
-      for (const piece of value) length += piece.length;
-      writer.int32(length);
-      for (const piece of value) writer.bytes(piece);
-    }
+    } else writePieces(writer, 'binary' in value ? value.binary : value);
   }
   // One format code is for all columns, none is text.
   if (binary === true) writer.int16(1);
@@ -89,7 +89,16 @@ function writeBind(writer: Writer, head: Uint8Array, { parameters, binary }: Fli
   writer.end();
 }
 
-function writeClose(writer: Writer, name: string): void {
+const isBinary = (value: ParameterValue): boolean => typeof value === 'object' && value !== null && 'binary' in value;
+
+function writePieces(writer: Writer, pieces: readonly Uint8Array[]): void {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  writer.int32(length);
+  for (const piece of pieces) writer.bytes(piece);
+}
+
+export function writeClose(writer: Writer, name: string): void {
   writer.begin(frontend.close);
   writer.byte(0x53);
   writer.cstring(name);

@@ -1,7 +1,12 @@
 import type { DatabaseError, ErrorFields } from './errors.ts';
 
-/** A value bound to `$n`: text, bytes in PostgreSQL's text format, the same in pieces (never joined), or NULL. */
-export type ParameterValue = string | Uint8Array | readonly Uint8Array[] | null;
+/** A value bound to `$n`: text, bytes in PostgreSQL's text format, the same in pieces (never joined), pieces in binary format, or NULL. */
+export type ParameterValue =
+  | string
+  | Uint8Array
+  | readonly Uint8Array[]
+  | { readonly binary: readonly Uint8Array[] }
+  | null;
 
 /**
  * One statement of a flight. It is parsed where it stands in the batch: after the Execute of every statement before it, so it sees their

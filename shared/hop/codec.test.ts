@@ -7,10 +7,12 @@ import {
   encodeFailure,
   encodeHead,
   encodeLength,
+  encodePieces,
   encodeRequest,
   encodeResult,
   HEADER_LIMIT,
   PREAMBLE,
+  RequestDecoder,
 } from './codec.ts';
 import { HOP_VERSION, type TransactionFailure, type TransactionRequest } from './types.ts';
 
@@ -51,12 +53,12 @@ const failureOf = (message: Uint8Array): { reason: string; status: number } | nu
 describe('a request', () => {
   test('survives the wire', () => {
     const payload = new Uint8Array([0, 1, 255, 0x45, 0x52]);
-    expect(decodeRequest(encodeRequest(request, payload), limits)).toEqual({ ok: true, request, payload });
+    expect(decodeRequest(encodeRequest(request, payload), limits)).toEqual({ ok: true, request, payload: [payload] });
   });
 
   test('keeps an empty payload apart from none', () => {
     expect(decodeRequest(encodeRequest(request, new Uint8Array(0)), limits)).toMatchObject({
-      payload: new Uint8Array(0),
+      payload: [],
     });
     expect(decodeRequest(encodeRequest(request, null), limits)).toMatchObject({ payload: null });
   });
@@ -64,7 +66,38 @@ describe('a request', () => {
   test('may come in a payload of many chunks', () => {
     const chunks = [1, 2, 3].flatMap((n) => [encodeLength(n), new Uint8Array(n).fill(n)]);
     const message = bytes(encodeHead(request, true), ...chunks, encodeLength(0));
-    expect(decodeRequest(message, limits)).toMatchObject({ ok: true, payload: new Uint8Array([1, 2, 2, 3, 3, 3]) });
+    expect(decodeRequest(message, limits)).toMatchObject({
+      ok: true,
+      payload: [new Uint8Array([1]), new Uint8Array([2, 2, 3, 3, 3])],
+    });
+  });
+
+  test('is encoded in pieces as it is whole, and read in whatever pieces it comes', async () => {
+    const pieces = [new Uint8Array([1]), new Uint8Array(0), new Uint8Array([2, 3])];
+    const message: Uint8Array[] = [];
+    for await (const piece of encodePieces(request, pieces)) message.push(piece);
+    expect(decodeRequest(bytes(...message), limits)).toMatchObject({ ok: true, request });
+    const whole = bytes(encodeHead(request, true), encodeLength(1), bytes(new Uint8Array([1]), encodeLength(2)));
+    const sent = bytes(whole, new Uint8Array([2, 3]), encodeLength(0));
+    expect(bytes(...message)).toEqual(sent);
+    for (let size = 1; size < 40; size++) {
+      const decoder = new RequestDecoder(limits);
+      for (let at = 0; at < sent.length; at += size) expect(decoder.push(sent.subarray(at, at + size))).toBe(true);
+      const decoded = decoder.end();
+      expect(decoded).toMatchObject({ ok: true, request });
+      expect(decoded.ok && Buffer.concat(decoded.payload ?? [])).toEqual(Buffer.of(1, 2, 3));
+    }
+  });
+
+  test('what its payload throws is thrown on', async () => {
+    async function* broken() {
+      yield new Uint8Array([1]);
+      throw new Error('no more');
+    }
+    const reading = async () => {
+      for await (const _ of encodePieces(request, broken()));
+    };
+    await expect(reading()).rejects.toThrow('no more');
   });
 
   test('is read where it lies within a larger buffer', () => {

@@ -3,11 +3,13 @@
  */
 import { encodeAsciiJson } from './ascii.ts';
 import { headOf, readFailure, readHead, readResult } from './message.ts';
+import { Pieces } from './pieces.ts';
 import {
   HOP_VERSION,
   type StatementResult,
   type TransactionError,
   type TransactionFailure,
+  type TransactionPayload,
   type TransactionRequest,
 } from './types.ts';
 
@@ -30,9 +32,6 @@ const encoder = new TextEncoder();
 /** `fatal`: bytes that are not UTF-8 are refused, never replaced. */
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** A chunk has a length of 32 bits; one that is shorter than this needs no splitting anywhere. */
-const CHUNK_LIMIT = 0x7fffffff;
-
 export interface DecodeLimits {
   /** Bytes of the JSON head. */
   readonly head: number;
@@ -43,7 +42,7 @@ export interface DecodeLimits {
 export type Refused = Extract<TransactionFailure, { kind: 'refused' }>;
 
 export type DecodedRequest =
-  | { readonly ok: true; readonly request: TransactionRequest; readonly payload: Uint8Array | null }
+  | { readonly ok: true; readonly request: TransactionRequest; readonly payload: readonly Uint8Array[] | null }
   | { readonly ok: false; readonly failure: Refused };
 
 /** Makes the failure of a message that is not accepted. */
@@ -88,70 +87,160 @@ export function encodeRequest(request: TransactionRequest, payload: Uint8Array |
   return bytes;
 }
 
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = chunks;
-  if (only && chunks.length === 1) return only;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
+/** A request in pieces, for a payload that is itself in pieces: what iterating over it throws is thrown here. */
+export async function* encodePieces(
+  request: TransactionRequest,
+  payload: Exclude<TransactionPayload, Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield encodeHead(request, true);
+  for await (const piece of payload) {
+    if (piece.length === 0) continue;
+    yield encodeLength(piece.length);
+    yield piece;
   }
-  return bytes;
+  yield encodeLength(0);
 }
 
-const malformed = (what: string): DecodedRequest => ({ ok: false, failure: refuse(400, 'malformed', what) });
-const oversize = (what: string, limit: number): DecodedRequest => ({
-  ok: false,
-  failure: refuse(413, 'size', `The ${what} is larger than ${limit} bytes.`),
-});
+const malformed = (what: string): Refused => refuse(400, 'malformed', what);
+const oversize = (what: string, limit: number): Refused =>
+  refuse(413, 'size', `The ${what} is larger than ${limit} bytes.`);
 
 /**
- * Reads a whole request. The payload shares memory with `bytes` where it came in one chunk.
+ * Reads a request as it comes, in pieces of any size. A payload that comes in one piece is referred to, not copied.
  * Refusals: `malformed` (400), `version` (400), `size` (413).
  */
+export class RequestDecoder {
+  readonly #limits: DecodeLimits;
+  /** What is being read. `over`: the end marker has come. */
+  #stage: 'prefix' | 'head' | 'length' | 'chunk' | 'over' = 'prefix';
+  /** Bytes of which all are needed before they can be read, and how many there are. */
+  #field = new Uint8Array(PREFIX);
+  #filled = 0;
+  #head = new Uint8Array(0);
+  #hasPayload = false;
+  readonly #payload = new Pieces();
+  #total = 0;
+  /** Of the present chunk. */
+  #left = 0;
+  #failure: Refused | null = null;
+
+  constructor(limits: DecodeLimits) {
+    this.#limits = limits;
+  }
+
+  /** Takes the next bytes. False when the message is refused already; end() says why. */
+  push(bytes: Uint8Array): boolean {
+    let at = 0;
+    while (at < bytes.length && this.#failure === null) {
+      if (this.#stage === 'over') this.#failure = malformed('The message goes on after its end marker.');
+      else if (this.#stage === 'chunk') {
+        const part = bytes.subarray(at, at + this.#left);
+        this.#payload.push(part);
+        this.#left -= part.length;
+        at += part.length;
+        if (this.#left === 0) this.#expect('length', 4);
+      } else {
+        const part = bytes.subarray(at, at + this.#field.length - this.#filled);
+        this.#field.set(part, this.#filled);
+        this.#filled += part.length;
+        at += part.length;
+        if (this.#filled === this.#field.length) this.#failure = this.#fieldEnds();
+      }
+    }
+    return this.#failure === null;
+  }
+
+  /** The message has ended. */
+  end(): DecodedRequest {
+    const failure = this.#failure ?? this.#cut();
+    if (failure !== null) return { ok: false, failure };
+    let json: unknown;
+    try {
+      json = JSON.parse(decoder.decode(this.#head));
+    } catch {
+      return { ok: false, failure: malformed('The head is not JSON in UTF-8.') };
+    }
+    const head = readHead(json);
+    if (!head.ok) return { ok: false, failure: malformed(`The head is wrong at ${head.at}.`) };
+    return { ok: true, request: head.value, payload: this.#hasPayload ? this.#payload.end() : null };
+  }
+
+  #expect(stage: 'head' | 'length', length: number): void {
+    this.#stage = stage;
+    this.#field = new Uint8Array(length);
+    this.#filled = 0;
+  }
+
+  #fieldEnds(): Refused | null {
+    const field = this.#field;
+    const view = new DataView(field.buffer);
+    switch (this.#stage) {
+      case 'prefix': {
+        const length = view.getUint32(4);
+        const flags = field[3] ?? 0;
+        const wrong = this.#wrongPrefix();
+        if (wrong !== null) return wrong;
+        if ((flags & ~PAYLOAD_FLAG) !== 0) return malformed('Unknown flags.');
+        this.#hasPayload = (flags & PAYLOAD_FLAG) !== 0;
+        if (length > this.#limits.head) return oversize('head', this.#limits.head);
+        if (length === 0) return malformed('The head is not JSON in UTF-8.');
+        this.#expect('head', length);
+        return null;
+      }
+      case 'head':
+        this.#head = field;
+        this.#expect('length', 4);
+        return null;
+      default:
+        return this.#chunkBegins(view.getUint32(0));
+    }
+  }
+
+  #chunkBegins(length: number): Refused | null {
+    if (length === 0) {
+      this.#stage = 'over';
+      return null;
+    }
+    if (!this.#hasPayload) return malformed('A payload that was not announced.');
+    this.#total += length;
+    if (this.#total > this.#limits.payload) return oversize('payload', this.#limits.payload);
+    this.#stage = 'chunk';
+    this.#left = length;
+    return null;
+  }
+
+  #wrongPrefix(): Refused | null {
+    const [e, r, version] = this.#field;
+    if (this.#filled < 3 || e !== MAGIC_E || r !== MAGIC_R) return malformed('Not a hop message.');
+    if (version === HOP_VERSION) return null;
+    const message = `This pooler speaks version ${HOP_VERSION} of the hop, the message is of version ${version}.`;
+    return refuse(400, 'version', message);
+  }
+
+  /** What is missing of a message that ends here. */
+  #cut(): Refused | null {
+    switch (this.#stage) {
+      case 'over':
+        return null;
+      case 'prefix':
+        return this.#wrongPrefix() ?? malformed('The message ends in its first bytes.');
+      case 'head':
+        return malformed('The message ends within its head.');
+      case 'chunk':
+        return malformed('The message ends within a chunk.');
+      case 'length':
+        return malformed('The message ends before its end marker.');
+      default:
+        return this.#stage satisfies never;
+    }
+  }
+}
+
+/** Reads a whole request. */
 export function decodeRequest(bytes: Uint8Array, limits: DecodeLimits): DecodedRequest {
-  if (bytes.length < 3 || bytes[0] !== MAGIC_E || bytes[1] !== MAGIC_R) return malformed('Not a hop message.');
-  if (bytes[2] !== HOP_VERSION) {
-    const message = `This pooler speaks version ${HOP_VERSION} of the hop, the message is of version ${bytes[2]}.`;
-    return { ok: false, failure: refuse(400, 'version', message) };
-  }
-  if (bytes.length < PREFIX) return malformed('The message ends in its first bytes.');
-  const flags = bytes[3] ?? 0;
-  if ((flags & ~PAYLOAD_FLAG) !== 0) return malformed('Unknown flags.');
-  const hasPayload = (flags & PAYLOAD_FLAG) !== 0;
-
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const headLength = view.getUint32(4);
-  if (headLength > limits.head) return oversize('head', limits.head);
-  let at = PREFIX + headLength;
-  if (at > bytes.length) return malformed('The message ends within its head.');
-
-  const chunks: Uint8Array[] = [];
-  let total = 0;
-  for (;;) {
-    if (at + 4 > bytes.length) return malformed('The message ends before its end marker.');
-    const length = view.getUint32(at);
-    at += 4;
-    if (length === 0) break;
-    if (!hasPayload) return malformed('A payload that was not announced.');
-    total += length;
-    if (total > limits.payload) return oversize('payload', limits.payload);
-    if (length > CHUNK_LIMIT || at + length > bytes.length) return malformed('The message ends within a chunk.');
-    chunks.push(bytes.subarray(at, at + length));
-    at += length;
-  }
-  if (at !== bytes.length) return malformed('The message goes on after its end marker.');
-
-  let json: unknown;
-  try {
-    json = JSON.parse(decoder.decode(bytes.subarray(PREFIX, PREFIX + headLength)));
-  } catch {
-    return malformed('The head is not JSON in UTF-8.');
-  }
-  const head = readHead(json);
-  if (!head.ok) return malformed(`The head is wrong at ${head.at}.`);
-  return { ok: true, request: head.value, payload: hasPayload ? joined(chunks, total) : null };
+  const reading = new RequestDecoder(limits);
+  reading.push(bytes);
+  return reading.end();
 }
 
 /** What an answer says besides its body. `body`: the body's length in bytes, null without one. */

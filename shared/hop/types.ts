@@ -126,11 +126,17 @@ export interface TransactionError {
 
 export type TransactionOutcome = TransactionResult | TransactionError;
 
+/**
+ * A request's body: whole, or in pieces, which may still be arriving. Nothing runs before the last one has. What iterating over them
+ * throws is thrown on.
+ */
+export type TransactionPayload = Uint8Array | readonly Uint8Array[] | AsyncIterable<Uint8Array>;
+
 /** Where transactions go: in the same process, or over HTTP. The transport's own errors come back as failures, never thrown. */
 export interface Hop {
   transaction(
     request: TransactionRequest,
-    payload: Uint8Array | null,
+    payload: TransactionPayload | null,
     signal: AbortSignal | null,
   ): Promise<TransactionOutcome>;
 }

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
 import { ApiError } from '../error.ts';
+import { LargeBody, readBody, WHOLE_LIMIT } from '../request/body.ts';
 import type { RawRequest } from '../request/types.ts';
 import { respondError } from '../response/errors.ts';
 import type { RawResponse } from '../response/types.ts';
@@ -31,33 +32,64 @@ function headerPairs(raw: readonly string[]): (readonly [string, string])[] {
 const hasBody = (headers: IncomingMessage['headers']): boolean =>
   headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 
-/**
- * Bytes beyond the limit that are read and thrown away. A client that is still sending when the connection closes gets a reset
- * in place of the answer.
- */
-const DISCARD_LIMIT = 64 * 1024 * 1024;
-
-/** The whole body; null where it is larger than the limit. Rejects where the client goes away in the middle. */
-function readBody(request: IncomingMessage, limit: number): Promise<Uint8Array | null> {
-  const most = limit + DISCARD_LIMIT;
-  if (Number(request.headers['content-length'] ?? 0) > most) return Promise.resolve(null);
+/** A body whose length says that it is small, in as few steps as possible. Rejects where the client goes away in the middle. */
+function smallBody(request: IncomingMessage): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    let chunks: Uint8Array[] = [];
-    let length = 0;
+    const chunks: Uint8Array[] = [];
     request.on('data', (chunk: Uint8Array) => {
-      length += chunk.length;
-      if (length <= limit) chunks.push(chunk);
-      else chunks = [];
-      if (length <= most) return;
-      request.pause();
-      resolve(null);
+      chunks.push(chunk);
     });
     request.once('end', () => {
       const [only] = chunks;
-      if (length > limit) resolve(null);
-      else resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length));
+      resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks));
     });
     request.once('error', reject);
+  });
+}
+
+const tooLarge = (limit: number): ApiError =>
+  new ApiError(413, {
+    code: 'EDGE005',
+    message: 'The request body is too large',
+    details: `Bodies of up to ${limit} bytes are accepted.`,
+  });
+
+/** The body's chunks; beyond the limit, none of it is given out. */
+async function* chunksOf(request: IncomingMessage, limit: number): AsyncGenerator<Uint8Array, void, undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+  let length = 0;
+  // Leaving the loop must not destroy the request: the refusal still has to go out on its connection.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    if (!(chunk instanceof Uint8Array)) return;
+    length += chunk.length;
+    if (length > limit) throw tooLarge(limit);
+    yield chunk;
+  }
+}
+
+/** The body: whole if it is small, else as far as needed to tell. Rejects with an ApiError where it is too large. */
+function bodyOf(request: IncomingMessage, limit: number): Promise<Uint8Array | LargeBody> | Uint8Array {
+  if (!hasBody(request.headers)) return NO_BODY;
+  const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY);
+  return length <= Math.min(WHOLE_LIMIT, limit) ? smallBody(request) : readBody(chunksOf(request, limit));
+}
+
+/** Bytes that are still read of a body nobody wants: a client that is sending when the connection closes gets a reset for an answer. */
+const DISCARD_LIMIT = 64 * 1024 * 1024;
+
+/** Reads what is left of a body and drops it. False when there is too much of it: the connection cannot carry another request. */
+async function discarded(request: IncomingMessage, body: LargeBody | null): Promise<boolean> {
+  if (body !== null && !(await body.discard())) return false;
+  if (request.readableEnded || !hasBody(request.headers)) return true;
+  if (Number(request.headers['content-length'] ?? 0) > 2 * DISCARD_LIMIT) return false;
+  return await new Promise((resolve) => {
+    let length = 0;
+    request.on('data', (chunk: Uint8Array) => {
+      length += chunk.length;
+      if (length > DISCARD_LIMIT) resolve(false);
+    });
+    request.once('end', () => resolve(true)).once('close', () => resolve(false));
+    request.resume();
   });
 }
 
@@ -88,13 +120,6 @@ async function write(response: ServerResponse, answer: RawResponse, server: stri
   response.end();
 }
 
-const tooLarge = (limit: number): ApiError =>
-  new ApiError(413, {
-    code: 'EDGE005',
-    message: 'The request body is too large',
-    details: `Bodies of up to ${limit} bytes are accepted.`,
-  });
-
 /** A listener for http.createServer. */
 export function nodeListener(handle: Handler, options: NodeOptions) {
   return (request: IncomingMessage, response: ServerResponse): void => {
@@ -103,20 +128,26 @@ export function nodeListener(handle: Handler, options: NodeOptions) {
       if (!response.writableFinished) gone.abort();
     });
     const answer = async (): Promise<void> => {
-      const body = hasBody(request.headers) ? await readBody(request, options.bodyLimit) : NO_BODY;
-      if (body === null) {
-        // Of a body that is far too large the rest is not read: the connection cannot carry another request.
-        const refusal = respondError(tooLarge(options.bodyLimit), 'verbose');
-        await write(response, { ...refusal, headers: [...refusal.headers, ['Connection', 'close']] }, options.server);
-        return;
+      let large: LargeBody | null = null;
+      let result: RawResponse;
+      try {
+        const body = await bodyOf(request, options.bodyLimit);
+        if (body instanceof LargeBody) large = body;
+        const raw: RawRequest = {
+          method: request.method ?? 'GET',
+          target: request.url ?? '/',
+          headers: headerPairs(request.rawHeaders),
+          body,
+        };
+        result = await handle(raw, gone.signal);
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        result = respondError(error, 'verbose');
       }
-      const raw: RawRequest = {
-        method: request.method ?? 'GET',
-        target: request.url ?? '/',
-        headers: headerPairs(request.rawHeaders),
-        body,
-      };
-      await write(response, await handle(raw, gone.signal), options.server);
+      if (!(await discarded(request, large))) {
+        result = { ...result, headers: [...result.headers, ['Connection', 'close']] };
+      }
+      await write(response, result, options.server);
     };
     // What fails here is the client's connection (handle does not reject): there is nobody left to tell.
     answer().catch(() => response.destroy());

@@ -1,4 +1,5 @@
 /** Web Request and Response around the core, for Workers, Vercel Edge, Deno and Bun. */
+import { type LargeBody, readBody, WHOLE_LIMIT } from '../request/body.ts';
 import { decodeByteString } from '../request/text.ts';
 import type { RawRequest } from '../request/types.ts';
 import type { RawResponse } from '../response/types.ts';
@@ -22,7 +23,35 @@ function targetOf(url: string): string {
   return fragment < 0 ? url.slice(path) : url.slice(path, fragment);
 }
 
-/** Reads the whole body. `prefix` is cut from the path where the app is mounted below one. */
+/** Bytes to read at a time where the runtime lets us say so; workerd's own choice is 4 KiB. */
+const READ_SIZE = 64 * 1024;
+
+function chunkReader(body: ReadableStream<Uint8Array>): () => Promise<ReadableStreamReadResult<Uint8Array>> {
+  try {
+    const reader = body.getReader({ mode: 'byob' });
+    return () => reader.read(new Uint8Array(READ_SIZE));
+  } catch {
+    // Not a stream of bytes.
+    const reader = body.getReader();
+    return () => reader.read();
+  }
+}
+
+/** The body's chunks. */
+async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const read = chunkReader(body);
+  for (let next = await read(); !next.done; next = await read()) yield next.value;
+}
+
+/** The body: whole if its length says that it is small, else as far as needed to tell. Throws ApiError. */
+async function bodyOf(request: Request): Promise<Uint8Array | LargeBody> {
+  if (request.body === null) return NO_BODY;
+  const length = request.headers.get('content-length');
+  if (length !== null && Number(length) <= WHOLE_LIMIT) return new Uint8Array(await request.arrayBuffer());
+  return await readBody(chunksOf(request.body));
+}
+
+/** Reads the body, unless it is large. `prefix` is cut from the path where the app is mounted below one. */
 export async function toRawRequest(request: Request, prefix = ''): Promise<RawRequest> {
   const target = targetOf(request.url);
   const headers: [string, string][] = [];
@@ -33,7 +62,7 @@ export async function toRawRequest(request: Request, prefix = ''): Promise<RawRe
     method: request.method,
     target: prefix !== '' && target.startsWith(prefix) ? target.slice(prefix.length) || '/' : target,
     headers,
-    body: request.body === null ? NO_BODY : new Uint8Array(await request.arrayBuffer()),
+    body: await bodyOf(request),
   };
 }
 
@@ -64,7 +93,10 @@ const plainBytes = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array<
     ? new Uint8Array(buffer, byteOffset, byteLength)
     : new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength));
 
-function bodyOf({ body }: RawResponse, headers: Headers): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null {
+function responseBody(
+  { body }: RawResponse,
+  headers: Headers,
+): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null {
   if (body instanceof Uint8Array) return plainBytes(body);
   return body ?? (headers.has('content-length') ? null : emptyStream());
 }
@@ -75,7 +107,7 @@ export function toResponse(answer: RawResponse, method = 'GET'): Response {
   const status = possible ? answer.status : 500;
   const headers = new Headers();
   for (const [name, value] of answer.headers) headers.append(name, headerText(value));
-  return new Response(BODILESS.has(status) || method === 'HEAD' ? null : bodyOf(answer, headers), {
+  return new Response(BODILESS.has(status) || method === 'HEAD' ? null : responseBody(answer, headers), {
     status,
     headers,
     ...(answer.statusText === null ? {} : { statusText: answer.statusText }),

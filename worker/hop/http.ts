@@ -1,16 +1,18 @@
 /** The hop over HTTP: docs/hop.md, the client's side. Web APIs only; nothing is kept between requests. */
-import { decodeFailure, encodeRequest, FAILURE_HEADER, REQUEST_TYPE } from '../../shared/hop/codec.ts';
+import { decodeFailure, encodePieces, encodeRequest, FAILURE_HEADER, REQUEST_TYPE } from '../../shared/hop/codec.ts';
 import type {
   Hop,
   TransactionError,
   TransactionFailure,
   TransactionOutcome,
+  TransactionPayload,
   TransactionRequest,
 } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import type { KeySet } from '../auth/keys.ts';
 import { readAnswer } from './answer.ts';
 import { readKeys, readSnapshot } from './snapshot.ts';
+import { UploadStream } from './upload.ts';
 
 /** The pooler's address or the secret cannot be used. The message names neither. */
 export class HopConfigError extends Error {
@@ -97,19 +99,26 @@ export class HttpHop implements Hop {
 
   async transaction(
     request: TransactionRequest,
-    payload: Uint8Array | null,
+    payload: TransactionPayload | null,
     signal: AbortSignal | null,
   ): Promise<TransactionOutcome> {
+    const whole = payload === null || payload instanceof Uint8Array;
+    const upload = whole ? null : new UploadStream(encodePieces(request, payload));
+    const init = {
+      method: 'POST',
+      headers: { authorization: this.#authorization, 'content-type': REQUEST_TYPE },
+      body: whole ? encodeRequest(request, payload) : (upload?.stream ?? null),
+      // Fetch standard: a stream is sent before the answer is read. Node insists on the word.
+      duplex: 'half',
+      redirect: 'manual',
+      signal,
+    } as const;
     let response: Response;
     try {
-      response = await this.#fetch(`${this.#base}/v1/transaction`, {
-        method: 'POST',
-        headers: { authorization: this.#authorization, 'content-type': REQUEST_TYPE },
-        body: encodeRequest(request, payload),
-        redirect: 'manual',
-        signal,
-      });
+      response = await this.#fetch(`${this.#base}/v1/transaction`, init);
     } catch (error) {
+      // What is wrong with the payload itself broke the message off: nothing has run.
+      if (upload !== null && upload.failure !== null) throw upload.failure;
       if (signal?.aborted) return cancelled();
       return transportFailure(request, !neverSent(error), 'The pooler cannot be reached.');
     }

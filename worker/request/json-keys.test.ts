@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { jsonShape } from './json-keys.ts';
+import { JsonRows, jsonShape, looksLikeObject } from './json-keys.ts';
 import { bytes } from './request.fixture.ts';
 
 const shape = (source: string) => jsonShape(bytes(source));
@@ -127,6 +127,58 @@ describe('keys', () => {
 
   test('an invalid end hides a mismatch', () => {
     expect(shape('[{"a":1},{"b":1},').kind).toBe('invalid');
+  });
+});
+
+describe('in pieces', () => {
+  const inPieces = (document: Uint8Array, size: number) => {
+    const rows = new JsonRows();
+    for (let at = 0; at < document.length; at += size) rows.push(document.subarray(at, at + size));
+    return rows.end();
+  };
+
+  test.each([
+    '[{"a":1,"b":"x"},{"b":2,"a":null}]',
+    ' {"kl\\u00e4\\ud83d\\ude00":[true,false,null],"é😀":-1.5e+10, "":{}} ',
+    '[{"aaaa":1},{"aaab":1}]',
+    '[{"a":1},[{"a":1}]]',
+    '["\\ud83d"]',
+    '12.5e',
+    '123',
+    '[1,2',
+    '\ufeff{}',
+  ])('%j is the same', (source) => {
+    const document = bytes(source);
+    const whole = jsonShape(document);
+    for (let size = 1; size <= document.length; size++) expect(inPieces(document, size)).toEqual(whole);
+  });
+
+  test('any document is the same', () => {
+    fc.assert(
+      fc.property(fc.json({ stringUnit: 'grapheme' }), fc.integer({ min: 1, max: 9 }), (source, size) => {
+        const document = bytes(source);
+        expect(inPieces(document, size)).toEqual(jsonShape(document));
+      }),
+    );
+  });
+
+  test('the first row tells the keys, before there is more', () => {
+    const rows = new JsonRows();
+    rows.push(bytes('[{"b":{"x":1},"a":2'));
+    expect(rows.keys).toBeNull();
+    rows.push(bytes('}'));
+    expect(rows).toMatchObject({ keys: ['a', 'b'], isObject: false, isRefused: false });
+    rows.push(bytes(',{"c"'));
+    expect(rows.isRefused).toBe(false);
+    rows.push(bytes(':1}'));
+    expect(rows).toMatchObject({ keys: null, isRefused: true });
+    expect(rows.end().kind).toBe('invalid');
+  });
+
+  test('the first byte that is no white space may come late', () => {
+    expect(looksLikeObject([bytes(' \n'), bytes('\t{')])).toBe(true);
+    expect(looksLikeObject([bytes(' '), bytes('['), bytes('{')])).toBe(false);
+    expect(looksLikeObject([])).toBe(false);
   });
 });
 

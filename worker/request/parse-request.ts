@@ -7,7 +7,7 @@ import { methodError, rpcMethodError, schemaError } from './errors.ts';
 import { headerValue, parseCookies } from './headers.ts';
 import { JSON_TYPE, parseMediaType } from './media-type.ts';
 import { type Resource, resourceOf, splitTarget } from './path.ts';
-import { parsePayload } from './payload.ts';
+import { type ParsedPayload, parseLargePayload, parsePayload } from './payload.ts';
 import { parsePreferences } from './preferences.ts';
 import { parseQuery } from './query.ts';
 import { levelRanges, topLevelRange, withTopLevel } from './range.ts';
@@ -60,9 +60,12 @@ function actionOf(resource: Resource, schema: string, method: string): Action {
 
 /**
  * Parses a request. Throws ApiError, nothing else: PGRST125/126 for the path, 106 for the schema, 101/117 for the method,
- * 100 for the query, 103/114 for the range, 102 for the body, in this order.
+ * 100 for the query, 103/114 for the range, 102 for the body, in this order. Of a large body the beginning decides; its pieces
+ * throw PGRST102 later.
  */
-export function parseRequest(raw: RawRequest, settings: WorkerSettings): ApiRequest {
+export function parseRequest(raw: RawRequest & { readonly body: Uint8Array }, settings: WorkerSettings): ApiRequest;
+export function parseRequest(raw: RawRequest, settings: WorkerSettings): ApiRequest | Promise<ApiRequest>;
+export function parseRequest(raw: RawRequest, settings: WorkerSettings): ApiRequest | Promise<ApiRequest> {
   const { method, headers } = raw;
   const { path, query: queryString } = splitTarget(raw.target);
   const resource = resourceOf(path, settings);
@@ -72,12 +75,11 @@ export function parseRequest(raw: RawRequest, settings: WorkerSettings): ApiRequ
   const top = topLevelRange(method, limits, headers);
   const contentTypeValue = headerValue(headers, 'content-type');
   const contentType = contentTypeValue === null ? JSON_TYPE : parseMediaType(contentTypeValue);
-  const { payload, columns } = parsePayload(raw.body, contentType, action, params.columns);
   // Writes have no use for ranges, not even for malformed ones.
   const usesRanges = action.kind === 'read' || action.kind === 'call' || action.kind === 'routine-info';
   const ranges = usesRanges ? levelRanges(limits) : [];
   const cookie = headerValue(headers, 'cookie');
-  return {
+  const complete = ({ payload, columns }: ParsedPayload): ApiRequest => ({
     action,
     method,
     path,
@@ -93,5 +95,8 @@ export function parseRequest(raw: RawRequest, settings: WorkerSettings): ApiRequ
     cookies: cookie === null ? [] : parseCookies(cookie),
     accept: parseAccept(headerValue(headers, 'accept')),
     contentType,
-  };
+  });
+  return raw.body instanceof Uint8Array
+    ? complete(parsePayload(raw.body, contentType, action, params.columns))
+    : parseLargePayload(raw.body, contentType, action, params.columns).then(complete);
 }

@@ -8,7 +8,9 @@ const post = (target: string, body: string | Uint8Array, type = json, method = '
 
 /** The payload with its body as text. */
 const shown = (payload: Payload | null) =>
-  payload !== null && 'body' in payload ? { ...payload, body: text(payload.body) } : payload;
+  payload !== null && 'body' in payload && payload.body instanceof Uint8Array
+    ? { ...payload, body: text(payload.body) }
+    : payload;
 
 const message = (body: string | Uint8Array, type = json, target = '/t'): string => {
   const error = refusal(() => post(target, body, type));

@@ -1,5 +1,6 @@
 /** ApiRequest: what the client asks for, in terms of the API's grammar and without knowledge of the database. */
 import type { QualifiedIdentifier } from '../../shared/sql/identifiers.ts';
+import type { LargeBody } from './body.ts';
 
 /**
  * A request as plain data. Header names are lower case; values are byte strings (one character a byte, as node:http gives
@@ -9,8 +10,8 @@ export interface RawRequest {
   readonly method: string;
   readonly target: string;
   readonly headers: readonly (readonly [string, string])[];
-  /** The body's bytes; empty when there is none. */
-  readonly body: Uint8Array;
+  /** The body's bytes, empty when there is none; of a large body what there is so far. */
+  readonly body: Uint8Array | LargeBody;
 }
 
 export type Mutation = 'create' | 'update' | 'single-upsert' | 'delete';
@@ -190,18 +191,21 @@ export type MediaType =
     }
   | { readonly kind: 'other'; readonly name: string };
 
+/** The client's own bytes. Of a large body the pieces as they come: iterating throws what is found wrong with it. */
+export type PayloadBody = Uint8Array | AsyncIterable<Uint8Array>;
+
 export type Payload =
-  /** A JSON document whose keys were read; `body` are the client's own bytes. `isObject`: the top level is an object. */
-  | { readonly kind: 'json'; readonly body: Uint8Array; readonly keys: readonly string[]; readonly isObject: boolean }
+  /** A JSON document whose keys were read. `isObject`: the top level is an object. */
+  | { readonly kind: 'json'; readonly body: PayloadBody; readonly keys: readonly string[]; readonly isObject: boolean }
   | {
       readonly kind: 'urlencoded';
       readonly pairs: readonly (readonly [string, string])[];
       readonly keys: readonly string[];
     }
   /** JSON that is not looked into, since `columns=` gives the keys. */
-  | { readonly kind: 'raw-json'; readonly body: Uint8Array; readonly isObject: boolean }
+  | { readonly kind: 'raw-json'; readonly body: PayloadBody; readonly isObject: boolean }
   /** A body for a function with a single unnamed parameter. */
-  | { readonly kind: 'raw'; readonly body: Uint8Array };
+  | { readonly kind: 'raw'; readonly body: PayloadBody };
 
 export interface ApiRequest {
   readonly action: Action;
