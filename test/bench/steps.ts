@@ -50,7 +50,7 @@ async function microseconds({ run }: Step): Promise<number> {
   return median(values);
 }
 
-function rawRequest(name: LoadName): RawRequest {
+function rawRequest(name: LoadName): RawRequest & { readonly body: Uint8Array } {
   const { method, target, body } = loads[name];
   const content: readonly (readonly [string, string])[] = [
     ['content-type', 'application/json'],
@@ -99,7 +99,9 @@ async function stepsOf(name: LoadName, { config, state, hop }: Loaded): Promise<
   const transaction = (): TransactionRequest =>
     transactionRequest(planned, request, { identity, token }, state.schema.version, statements);
   const asked = transaction();
-  const payload = payloadOf(request);
+  const body = payloadOf(request);
+  if (body !== null && !(body instanceof Uint8Array)) throw new Error(`${name} has a large body`);
+  const payload = body === null ? null : [body];
   const flights = new FlightWriter(config);
   const flight = (): FlightPlan =>
     flights.write(asked, payload, identity, {
