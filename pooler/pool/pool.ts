@@ -204,12 +204,13 @@ export class Pool {
 
   /** A connection is free: it goes to the next one who waits. */
   readonly #freed = (slot: Slot): void => {
-    if (slot.expires <= Date.now()) {
+    const now = Date.now();
+    if (slot.expires <= now) {
       slot.retire();
       return;
     }
     for (let waiter = this.#queue.shift(); waiter !== undefined; waiter = this.#queue.shift()) {
-      if (waiter.deadline > Date.now()) {
+      if (waiter.deadline > now) {
         this.#grant(slot, waiter);
         return;
       }

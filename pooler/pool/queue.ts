@@ -2,6 +2,8 @@
 export interface Queued {
   /** Whose turn it is when keys are served in turn: a tenant, a role. */
   readonly key: string;
+  /** The queue's own: where it stands. Negative when it does not wait. */
+  place: number;
 }
 
 /** Who gets the next free connection. */
@@ -16,61 +18,59 @@ export interface AdmissionQueue<T extends Queued> {
   waiting(): Iterable<T>;
 }
 
-/** First come, first served. Taking out costs nothing, wherever it is. */
+/** First come, first served. Taking out costs the same wherever it is. */
 export class FifoQueue<T extends Queued> implements AdmissionQueue<T> {
   /** From #head on; those that were removed have left a hole. */
   #waiters: (T | undefined)[] = [];
   #head = 0;
-  readonly #places = new Map<T, number>();
+  /** How many have been dropped from the front of #waiters: places count from the beginning of time. */
+  #dropped = 0;
+  #length = 0;
 
   get length(): number {
-    return this.#places.size;
+    return this.#length;
   }
 
   push(waiter: T): void {
-    this.#places.set(waiter, this.#waiters.length);
+    waiter.place = this.#dropped + this.#waiters.length;
     this.#waiters.push(waiter);
+    this.#length++;
   }
 
   shift(): T | undefined {
-    while (this.#head < this.#waiters.length) {
+    while (this.#length > 0) {
       const waiter = this.#waiters[this.#head];
       this.#waiters[this.#head++] = undefined;
-      if (waiter !== undefined) {
-        this.#places.delete(waiter);
-        this.#compact();
-        return waiter;
-      }
+      if (waiter === undefined) continue;
+      this.#left(waiter);
+      return waiter;
     }
-    this.#compact();
     return undefined;
   }
 
   remove(waiter: T): void {
-    const place = this.#places.get(waiter);
-    if (place === undefined) return;
-    this.#places.delete(waiter);
-    this.#waiters[place] = undefined;
-    if (this.#places.size === 0) this.#compact();
+    const index = waiter.place - this.#dropped;
+    if (waiter.place < 0 || this.#waiters[index] !== waiter) return;
+    this.#waiters[index] = undefined;
+    this.#left(waiter);
   }
 
-  waiting(): Iterable<T> {
-    return this.#places.keys();
+  *waiting(): Iterable<T> {
+    for (let i = this.#head; i < this.#waiters.length; i++) {
+      const waiter = this.#waiters[i];
+      if (waiter !== undefined) yield waiter;
+    }
   }
 
-  /** Gives back the space of those who have left, seldom enough to cost nothing on average. */
-  #compact(): void {
-    if (this.#places.size === 0) {
-      this.#waiters.length = 0;
+  #left(waiter: T): void {
+    waiter.place = -1;
+    this.#length--;
+    // Gives back the space of those who have left, seldom enough to cost nothing on average.
+    if (this.#length === 0 || (this.#head > 1024 && this.#head * 2 > this.#waiters.length)) {
+      const gone = this.#length === 0 ? this.#waiters.length : this.#head;
+      this.#waiters = this.#length === 0 ? [] : this.#waiters.slice(gone);
+      this.#dropped += gone;
       this.#head = 0;
-    } else if (this.#head > 1024 && this.#head * 2 > this.#waiters.length) {
-      const rest = this.#waiters.slice(this.#head);
-      this.#waiters = rest;
-      this.#head = 0;
-      this.#places.clear();
-      rest.forEach((each, place) => {
-        if (each !== undefined) this.#places.set(each, place);
-      });
     }
   }
 }

@@ -13,6 +13,7 @@ export interface Request {
 /** A request in the queue. */
 export class Waiter implements Queued {
   readonly key: string;
+  place = -1;
   readonly scope: string;
   readonly request: Request;
   readonly deadline: number;

@@ -9,6 +9,7 @@ import type { FlightStatement, Row, StatementResult } from './types.ts';
 type Collected = { -readonly [name in keyof StatementResult]: StatementResult[name] };
 
 const noRows: readonly Row[] = [];
+const uncollected: Collected = { tag: '', count: null, row: null, streamed: false, rows: noRows, fields: null };
 
 /** Statements under one Sync, and what the server has answered to them so far. */
 export class Batch {
@@ -39,8 +40,12 @@ export class Batch {
   #current: Collected | null = null;
   #rows: Row[] | null = null;
 
-  constructor(statements: readonly FlightStatement[]) {
+  readonly #collect: boolean;
+
+  /** With `collect` false nobody wants the results: they are only counted. */
+  constructor(statements: readonly FlightStatement[], collect = true) {
     this.statements = statements;
+    this.#collect = collect;
   }
 
   /** Takes one message other than ReadyForQuery and the asynchronous ones. Throws a ProtocolViolation. */
@@ -50,7 +55,9 @@ export class Batch {
       case backend.bindComplete:
         if (this.#current !== null || this.#bound === this.statements.length || this.error !== null) unexpected(type);
         this.#bound++;
-        this.#current = { tag: '', count: null, row: null, streamed: false, rows: noRows, fields: null };
+        this.#current = this.#collect
+          ? { tag: '', count: null, row: null, streamed: false, rows: noRows, fields: null }
+          : uncollected;
         return;
       case backend.dataRow:
         this.#dataRow(bytes, start, end, owned);
@@ -156,18 +163,7 @@ export class Batch {
   #complete(bytes: Buffer, start: number, end: number): void {
     const current = this.#current;
     if (current === null) unexpected(backend.commandComplete);
-    // The tag ends with a zero byte; its last word is the count, where it has one.
-    let scale = 1;
-    let count = 0;
-    let at = end - 2;
-    for (; at >= start; at--) {
-      const digit = (bytes[at] ?? 0) - 48;
-      if (digit < 0 || digit > 9) break;
-      count += digit * scale;
-      scale *= 10;
-    }
-    if (scale > 1 && bytes[at] === 32) current.count = count;
-    if (end > start) current.tag = bytes.toString('latin1', start, end - 1);
+    if (this.#collect) readTag(current, bytes, start, end);
     this.results.push(current);
     this.#current = null;
     this.#rows = null;
@@ -176,6 +172,21 @@ export class Batch {
 
 function unexpected(type: number): never {
   throw new ProtocolViolation(`unexpected message '${String.fromCharCode(type)}'`);
+}
+
+/** The tag ends with a zero byte; its last word is the count, where it has one. */
+function readTag(into: Collected, bytes: Buffer, start: number, end: number): void {
+  let scale = 1;
+  let count = 0;
+  let at = end - 2;
+  for (; at >= start; at--) {
+    const digit = (bytes[at] ?? 0) - 48;
+    if (digit < 0 || digit > 9) break;
+    count += digit * scale;
+    scale *= 10;
+  }
+  if (scale > 1 && bytes[at] === 32) into.count = count;
+  if (end > start) into.tag = bytes.toString('latin1', start, end - 1);
 }
 
 /** Checks a DataRow's lengths and keeps its bytes. */

@@ -9,13 +9,13 @@ import { readError, readErrorFields, readNotification, readParameter } from './f
 import { copyRefusal, type FlightCallback, failedOnStaleNames, type Journey, lossOf, resultOf } from './journey.ts';
 import { backend, ProtocolViolation, terminateMessage } from './messages.ts';
 import type { MessageHandler, MessageStream } from './reader.ts';
-import { resetStatements } from './reset.ts';
+import { Reset } from './reset.ts';
 import type { RowStream } from './row-stream.ts';
 import type { Session } from './startup.ts';
 import { StatementRegistry } from './statements.ts';
 import { rollbackStatements, wrapped } from './transaction.ts';
 import type { TransportListener } from './transport.ts';
-import type { CancelReason, ConnectionOptions, Flight, FlightResult, FlightStatement } from './types.ts';
+import type { CancelReason, ConnectionOptions, Flight, FlightResult } from './types.ts';
 import { Writer } from './writer.ts';
 
 /** `resetting`: the flight has been answered, but the connection is not free yet. `closing`: no more flights; the socket still exists. */
@@ -45,6 +45,7 @@ export class Connection implements MessageHandler, TransportListener {
   readonly #options: ConnectionOptions;
   readonly #writer = new Writer();
   readonly #statements: StatementRegistry;
+  readonly #reset = new Reset();
   readonly #authorization: string | undefined;
   #observer: ConnectionObserver | null = null;
   #state: ConnectionState = 'idle';
@@ -252,12 +253,16 @@ export class Connection implements MessageHandler, TransportListener {
 
   #encodeFlight(journey: Journey): void {
     this.#add('flight', journey.batch);
-    if (journey.flight.reset) this.#add('reset', new Batch(resetStatements));
+    if (journey.flight.reset) this.#addReset();
   }
 
   #add(purpose: Purpose, batch: Batch): void {
     encodeBatch(this.#writer, batch, this.#statements, ++this.#batchNumber);
     this.#pending.push({ purpose, batch });
+  }
+
+  #addReset(): void {
+    this.#pending.push({ purpose: 'reset', batch: this.#reset.encode(this.#writer, this.#statements) });
   }
 
   #sendFlight(journey: Journey): void {
@@ -269,11 +274,6 @@ export class Connection implements MessageHandler, TransportListener {
     socket.write(nothing, (error) => {
       if (!error && journey.batch === batch) journey.handedOver = true;
     });
-  }
-
-  #send(purpose: Purpose, statements: readonly FlightStatement[]): void {
-    this.#add(purpose, new Batch(statements));
-    this.#writer.flush(this.#session.transport.socket);
   }
 
   /** ReadyForQuery: one batch is through. */
@@ -294,6 +294,7 @@ export class Connection implements MessageHandler, TransportListener {
         if (status !== idleStatus) this.#repeat(journey, batch, 'rollback');
         break;
       case 'reset':
+        this.#reset.ended(batch);
         // In a failed transaction, or before the flight goes a second time, it had no chance; another one follows.
         if (this.#rollbackDue) this.#resetDue = true;
         else if (journey.retry) {
@@ -342,7 +343,8 @@ export class Connection implements MessageHandler, TransportListener {
     if (journey === null || this.#pending.length > 0 || this.#cancelling?.active === true || this.#ended) return;
     if (this.#rollbackDue) {
       this.#rollbackDue = false;
-      this.#send('rollback', rollbackStatements);
+      this.#add('rollback', new Batch(rollbackStatements));
+      this.#writer.flush(this.#session.transport.socket);
     } else if (journey.retry) {
       journey.retry = false;
       journey.attempts = 2;
@@ -352,7 +354,8 @@ export class Connection implements MessageHandler, TransportListener {
       this.#sendFlight(journey);
     } else if (this.#resetDue) {
       this.#resetDue = false;
-      this.#send('reset', resetStatements);
+      this.#addReset();
+      this.#writer.flush(this.#session.transport.socket);
     } else this.#release();
   }
 

@@ -1,6 +1,12 @@
+import { randomBytes } from 'node:crypto';
+import { Batch } from './batch.ts';
+import { writeClose, writeParse } from './encode.ts';
+import { executeMessage, frontend, syncMessage } from './messages.ts';
+import { bindHead, type StatementRegistry } from './statements.ts';
 import type { FlightStatement } from './types.ts';
+import type { Writer } from './writer.ts';
 
-/**
+/*
  * The batch that leaves nothing of a flight behind for the next role.
  *
  * DISCARD ALL would do it, but is not allowed in a batch of several statements, and it drops our named statements. What it does is done
@@ -19,18 +25,69 @@ const check: FlightStatement = {
   result: 'none',
 };
 
-function utility(text: string): FlightStatement {
-  return { text, parameters: [], prepare: 'named', result: 'none' };
+/** In this order: whoever left a role or an identity behind has no more to say about what follows. */
+const utilities = [
+  'reset session authorization',
+  'reset role',
+  'reset all',
+  'close all',
+  'unlisten *',
+  'discard temp',
+  'discard sequences',
+  'select pg_catalog.pg_advisory_unlock_all()',
+].map((text): FlightStatement => ({ text, parameters: [], prepare: 'named', result: 'none' }));
+
+const statements: readonly FlightStatement[] = [check, ...utilities];
+
+/**
+ * The reset of one connection. Its statements are prepared once, under names that are not subject to eviction, and it is then always the
+ * same bytes.
+ */
+export class Reset {
+  /** Different for each connection, like other names; see StatementRegistry. */
+  readonly #prefix = `r${randomBytes(3).toString('hex')}_`;
+  #round = 0;
+  #names: readonly string[] = [];
+  #bytes = new Uint8Array(0);
+  #prepared = false;
+
+  /** Writes the batch and returns what follows it. */
+  encode(writer: Writer, registry: StatementRegistry): Batch {
+    const batch = new Batch(statements, false);
+    if (registry.unnamed !== check) {
+      writeParse(writer, '', check);
+      batch.parsing.push(null);
+      registry.unnamed = check;
+    }
+    if (!this.#prepared) this.#prepare(writer, batch);
+    writer.raw(this.#bytes);
+    return batch;
+  }
+
+  /** The batch has come to its end: only if it was a good one, its names are there the next time. */
+  ended(batch: Batch): void {
+    this.#prepared = batch.error === null;
+  }
+
+  #prepare(writer: Writer, batch: Batch): void {
+    const round = `${this.#prefix}${this.#round++}_`;
+    batch.closing = this.#names;
+    for (const name of this.#names) writeClose(writer, name);
+    this.#names = utilities.map((_, i) => `${round}${i}`);
+    const runs = [bindHead(''), ...this.#names.map(bindHead)].map((head) => runOf(head));
+    this.#bytes = Buffer.concat([...runs, syncMessage]);
+    utilities.forEach((statement, i) => {
+      writeParse(writer, this.#names[i] ?? '', statement);
+      batch.parsing.push(null);
+    });
+  }
 }
 
-export const resetStatements: readonly FlightStatement[] = [
-  check,
-  utility('reset session authorization'),
-  utility('reset role'),
-  utility('reset all'),
-  utility('close all'),
-  utility('unlisten *'),
-  utility('discard temp'),
-  utility('discard sequences'),
-  utility('select pg_catalog.pg_advisory_unlock_all()'),
-];
+/** Bind without parameters, and Execute. */
+function runOf(head: Uint8Array): Buffer {
+  const bind = Buffer.alloc(5 + head.length + 4);
+  bind[0] = frontend.bind;
+  bind.writeInt32BE(bind.length - 1, 1);
+  bind.set(head, 5);
+  return Buffer.concat([bind, executeMessage]);
+}

@@ -63,13 +63,14 @@ export class Transport {
 
   /** Closes at once and resolves when the socket is gone, so that another one can take its place in a bound. */
   gone(): Promise<void> {
-    return gone(this.#socket);
+    return gone(this.#socket, this.#state);
   }
 }
 
-function gone(socket: Socket): Promise<void> {
+function gone(socket: Socket, state: ListenerState): Promise<void> {
   return new Promise((resolve) => {
-    if (socket.closed) resolve();
+    // socket.closed says so a little too early.
+    if (state.over) resolve();
     else socket.once('close', () => resolve());
     socket.destroy();
   });
@@ -128,7 +129,7 @@ export async function openTransport(
     if (encrypt === 'optional') return new Transport(socket, state, false, null);
     throw new ConnectionError('tls', 'the server does not support TLS, but sslmode requires it');
   } catch (error) {
-    await gone(socket);
+    await gone(socket, state);
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);
