@@ -14,6 +14,19 @@ test('the time is the local one, with its offset', () => {
   expect(formatTime(time)).toMatch(/^04\/Nov\/2026:05:06:07 [+-]\d{4}$/);
 });
 
+test('the level may change', () => {
+  const lines: string[] = [];
+  let level: 'error' | 'info' = 'error';
+  const log = createLog(
+    () => level,
+    (line) => lines.push(line),
+  );
+  log('info', 'left out');
+  level = 'info';
+  log('info', 'written');
+  expect(lines).toEqual([expect.stringMatching(/: written\n$/)]);
+});
+
 test('what is less grave than the level is left out, notices never', () => {
   const lines: string[] = [];
   const log = createLog('warn', (line) => lines.push(line.replace(/^.*?: /, '')));

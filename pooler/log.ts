@@ -18,11 +18,14 @@ export function formatTime(time: Date): string {
   return `${day}:${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())} ${zone}`;
 }
 
-/** Makes a log that leaves out what is less grave than `level`. A message is always one line. */
-export function createLog(level: LogLevel, write: (line: string) => void = (line) => process.stderr.write(line)): Log {
-  const limit = LOG_LEVELS.indexOf(level);
+/** Makes a log that leaves out what is less grave than `level` is at the time. A message is always one line. */
+export function createLog(
+  level: LogLevel | (() => LogLevel),
+  write: (line: string) => void = (line) => process.stderr.write(line),
+): Log {
+  const now = typeof level === 'string' ? () => level : level;
   return (of, message) => {
-    if (of !== 'notice' && LOG_LEVELS.indexOf(of) > limit) return;
+    if (of !== 'notice' && LOG_LEVELS.indexOf(of) > LOG_LEVELS.indexOf(now())) return;
     write(`${formatTime(new Date())}: ${message.replace(/\s*[\r\n]+\s*/g, ' ')}\n`);
   };
 }

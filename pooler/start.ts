@@ -1,14 +1,16 @@
 /** The pooler without a door: pool, snapshot and transactions. `serve` calls it, the hop's server opens it to workers. */
-import type { Sql } from 'postgres';
+import postgres, { type Sql } from 'postgres';
 import type { Config } from '../shared/config/resolve.ts';
 import type { Hop } from '../shared/hop/types.ts';
+import { type ConfigSource, ConfigurationError } from './config/configuration.ts';
 import type { Log } from './log.ts';
 import { withDocuments } from './openapi/documents.ts';
 import { Pool, type PoolEvent } from './pool/index.ts';
+import { MissingSchemaError } from './snapshot/load.ts';
 import { type Loaded, SnapshotSource, type SnapshotSourceOptions } from './snapshot/source.ts';
 import { createTransactor, type DatabaseFacts, type Trust } from './transaction/transactor.ts';
 import { VERSION } from './version.ts';
-import { ConnectionStringError, connect, parseConnectionString } from './wire/index.ts';
+import { type ConnectionConfig, ConnectionStringError, connect, parseConnectionString } from './wire/index.ts';
 
 /** What keeps a program from starting, in words for whoever started it. */
 export class StartError extends Error {
@@ -16,11 +18,12 @@ export class StartError extends Error {
 }
 
 export interface PoolerOptions {
-  readonly config: Config;
-  readonly trust: Trust;
+  readonly configuration: ConfigSource;
+  /** Whose word counts, under what was loaded. */
+  readonly trust: (loaded: Loaded) => Trust;
   readonly log: Log;
-  /** The database refused the login: trying again would not help. Called at most once. */
-  readonly onFatal: (message: string) => void;
+  /** It cannot go on; the log says why. Called at most once. */
+  readonly onFatal: (reason: string) => void;
 }
 
 export interface Pooler {
@@ -40,18 +43,46 @@ const WRONG_PASSWORD = '28P01';
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : null);
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** Why a start cannot succeed however often it is tried; null where it can. */
+function hopelessness(error: unknown): string | null {
+  if (error instanceof ConfigurationError) return `Wrong configuration: ${error.message}`;
+  return codeOf(error) === WRONG_PASSWORD ? `The database refused the login: ${messageOf(error)}` : null;
+}
+
+/** Whether the database was not reached, or went away: not where it answered that something is wrong. */
+function isLoss(error: unknown): boolean {
+  if (error instanceof postgres.PostgresError) return error.severity !== 'ERROR';
+  return !(error instanceof MissingSchemaError) && !(error instanceof ConfigurationError);
+}
+
 /**
  * Connects and loads the snapshot once; goes on trying in the background when the database is away. Throws StartError for a
  * connection string that cannot be used.
  */
-export async function startPooler({ config, trust, log, onFatal }: PoolerOptions): Promise<Pooler> {
+export async function startPooler({ configuration, trust, log, onFatal }: PoolerOptions): Promise<Pooler> {
+  const config = configuration.current;
   const connection = connectionConfig(config);
   let facts: DatabaseFacts | null = null;
   let plainDefaults = false;
 
+  let ending = false;
+  const fatal = (message: string): void => {
+    if (ending) return;
+    ending = true;
+    log('notice', message);
+    onFatal(message);
+  };
+  const lost = (): void => {
+    if (!configuration.current.dbPoolAutomaticRecovery) fatal('Automatic recovery disabled, exiting.');
+  };
   const failed = (error: unknown): void => {
+    const hopeless = facts === null ? hopelessness(error) : null;
+    if (hopeless !== null) {
+      fatal(hopeless);
+      return;
+    }
     log('error', `The database is not ready: ${messageOf(error)}`);
-    if (facts === null && codeOf(error) === WRONG_PASSWORD) onFatal(messageOf(error));
+    if (isLoss(error)) lost();
   };
   const pool = new Pool({
     size: config.dbPool,
@@ -64,23 +95,26 @@ export async function startPooler({ config, trust, log, onFatal }: PoolerOptions
   });
   const source = new SnapshotSource({
     connection,
-    config: async (sql) => {
+    config: async (sql, reread) => {
       plainDefaults = await hasPlainDefaults(sql);
-      return config;
+      return configuration.read(sql, reread);
     },
     observe: (event) => {
       if (event.kind === 'failed') failed(event.error);
       else logSourceEvent(event, log);
+      if (event.kind === 'lost') lost();
     },
   });
   source.subscribe((loaded) => {
     warnOfRoles(loaded, facts, log);
-    facts = { snapshot: loaded.snapshot.version, roles: loaded.roles, plainDefaults };
+    if (facts !== null && facts.config !== loaded.config) log('notice', 'Config reloaded');
+    const { snapshot, config, roles } = loaded;
+    facts = { snapshot: snapshot.version, config, trust: trust(loaded), roles, plainDefaults };
     pool.forgetStatements();
   });
   await source.start(config);
   return {
-    hop: withDocuments(createTransactor({ pool, config, trust, database: () => facts }), () => source.current()),
+    hop: withDocuments(createTransactor({ pool, database: () => facts }), () => source.current()),
     source,
     pool,
     close: async (timeout) => {
@@ -89,7 +123,8 @@ export async function startPooler({ config, trust, log, onFatal }: PoolerOptions
   };
 }
 
-function connectionConfig(config: Config) {
+/** Where and how to connect, from `db-uri` and the PG* variables. Throws StartError. */
+export function connectionConfig(config: Config): ConnectionConfig {
   try {
     const connection = parseConnectionString(config.dbUri);
     return {
@@ -131,6 +166,11 @@ function logSourceEvent(event: Exclude<SourceEvent, { kind: 'failed' }>, log: Lo
     case 'listening':
       log('notice', `Listening for notifications on the ${JSON.stringify(event.channel)} channel`);
       return;
+    case 'notified': {
+      const what = event.of === 'config' ? 'config' : 'schema cache';
+      log('notice', `Received a ${what} reload message on the ${JSON.stringify(event.channel)} channel`);
+      return;
+    }
     case 'lost':
       log('error', `Not listening for notifications: ${messageOf(event.error)}. Trying again in ${event.retryIn} ms`);
       return;

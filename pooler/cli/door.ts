@@ -1,11 +1,11 @@
 /** The pooler's door: the hop's server, with the rules for where it may listen. */
 import { readFileSync } from 'node:fs';
 import type { Config } from '../../shared/config/resolve.ts';
-import { workerSettings } from '../../shared/config/worker-settings.ts';
 import { HEAD_LIMIT } from '../../shared/hop/codec.ts';
-import { Authenticator } from '../../worker/auth/authenticator.ts';
+import { nextState, type State } from '../../worker/state.ts';
 import { HopServer, type HopServerOptions } from '../hop/server.ts';
 import type { Log } from '../log.ts';
+import type { Loaded } from '../snapshot/source.ts';
 import { type Pooler, StartError } from '../start.ts';
 import type { Trust } from '../transaction/transactor.ts';
 import { listen } from './listen.ts';
@@ -14,11 +14,14 @@ import { listen } from './listen.ts';
  * Whose word counts for a request that comes over the hop: the token's, verified here. Without keys here it is the message's, but
  * only for the roles that the configuration lists.
  */
-export function hopTrust(config: Config): Trust {
-  if (config.jwtKeys === null && config.allowedRoles.length > 0) return { kind: 'list' };
-  const keys = config.jwtKeys === null ? null : { keys: config.jwtKeys };
-  const authenticator = new Authenticator(keys, workerSettings(config));
-  return { kind: 'token', verify: (token) => authenticator.authenticate(token) };
+export function hopTrust(): (loaded: Loaded) => Trust {
+  let state: State | null = null;
+  return ({ config: { jwtKeys, allowedRoles }, snapshot }) => {
+    if (jwtKeys === null && allowedRoles.length > 0) return { kind: 'list' };
+    state = nextState(state, snapshot, jwtKeys === null ? null : { keys: jwtKeys });
+    const { authenticator } = state;
+    return { kind: 'token', verify: (token) => authenticator.authenticate(token) };
+  };
 }
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
@@ -84,7 +87,7 @@ export async function openDoor(
     hop: pooler.hop,
     limits: { head: HEAD_LIMIT, payload: config.maxBodySize },
     source: pooler.source,
-    keys: config.jwtKeys,
+    keys: () => pooler.source.current()?.config.jwtKeys ?? null,
     onError: (message) => log('error', `The hop: ${message}`),
     onRefused: ({ reason, message }, from) =>
       log('warn', `The hop refused a message from ${from}: ${reason}. ${message}`),

@@ -1,11 +1,14 @@
 /** `edgerest edge`: the pooler in this process and the worker in workerd beside it, as in production, on one machine. */
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
+import { parameters } from '../../shared/config/parameters.ts';
 import type { Config } from '../../shared/config/resolve.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { Loaded } from '../snapshot/source.ts';
 import { startPooler } from '../start.ts';
 import type { Trust } from '../transaction/transactor.ts';
 import { VERSION } from '../version.ts';
-import { configure } from './config.ts';
+import type { Configured } from './config.ts';
 import { checkDoor, hopTrust, openDoor } from './door.ts';
 import { addressOf, listen } from './listen.ts';
 import { onReload } from './reload.ts';
@@ -13,11 +16,12 @@ import { DRAIN_TIMEOUT, onShutdown } from './shutdown.ts';
 import { startWorkerd } from './workerd.ts';
 
 /** The hop is between us and our own worker: a secret of this run, and a port that is free, unless they are given. */
-function ownHop(config: Config): Config & { readonly poolerSecret: string } {
+function ownHop(configuration: Configuration): Config & { readonly poolerSecret: string } {
+  const config = configuration.current;
   return {
     ...config,
     poolerSecret: config.poolerSecret ?? randomBytes(32).toString('base64url'),
-    poolerPort: process.env.EDGEREST_POOLER_PORT === undefined ? 0 : config.poolerPort,
+    poolerPort: configuration.isSet(parameters.poolerPort) ? config.poolerPort : 0,
   };
 }
 
@@ -25,10 +29,14 @@ function ownHop(config: Config): Config & { readonly poolerSecret: string } {
  * The token decides, verified here as well. Where secret and roles are ours to choose nobody else can ask, and any role is
  * allowed that the login role is a member of, as in `serve`.
  */
-function ownTrust(given: Config): Trust {
-  const trust = hopTrust(given);
-  const own = given.poolerSecret === null && given.allowedRoles.length === 0;
-  return trust.kind === 'token' && own ? { ...trust, own } : trust;
+function ownTrust(): (loaded: Loaded) => Trust {
+  const trustOf = hopTrust();
+  return (loaded) => {
+    const { poolerSecret, allowedRoles } = loaded.config;
+    const trust = trustOf(loaded);
+    const own = poolerSecret === null && allowedRoles.length === 0;
+    return trust.kind === 'token' && own ? { ...trust, own } : trust;
+  };
 }
 
 /** `host:port` as workerd reads it. */
@@ -50,24 +58,20 @@ async function checkPort(host: string, port: number): Promise<void> {
 }
 
 /** Starts it and returns when it listens; it ends with the process. Throws StartError. */
-export async function edge(): Promise<void> {
-  const { config: given, log } = configure();
-  const config = ownHop(given);
+export async function edge({ configuration, log }: Configured): Promise<void> {
+  const config = ownHop(configuration);
   const door = checkDoor(config);
   log('notice', `Starting edgerest ${VERSION} (edge)`);
   const shutdown = onShutdown(log);
   await checkPort(config.serverHost, config.serverPort);
   const pooler = await startPooler({
-    config,
+    configuration,
     log,
-    trust: ownTrust(given),
-    onFatal: (message) => {
-      log('notice', `The database refused the login: ${message}`);
-      shutdown.end(1);
-    },
+    trust: ownTrust(),
+    onFatal: () => shutdown.end(1),
   });
   shutdown.add(() => pooler.close(DRAIN_TIMEOUT));
-  onReload(pooler.source, log);
+  onReload(pooler.source);
   const { server, address } = await openDoor(door, config, pooler, log);
   shutdown.add(() => server.close(DRAIN_TIMEOUT));
   const scheme = door.tls === null ? 'http' : 'https';

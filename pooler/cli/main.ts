@@ -1,65 +1,71 @@
 #!/usr/bin/env node
 /** The command line: `edgerest <command>`. */
+import { basename } from 'node:path';
+import { ConfigurationError } from '../config/configuration.ts';
 import { StartError } from '../start.ts';
 import { VERSION } from '../version.ts';
+import { type Command, type Invocation, parseArguments, UsageError } from './arguments.ts';
+import { type Configured, configure } from './config.ts';
+import { helpFor, USAGE } from './help.ts';
 
-const USAGE = `Usage: edgerest <command>
+/** Each is loaded when it is asked for: the others need none of it. */
+async function run(command: Command, configured: Configured): Promise<void> {
+  switch (command) {
+    case 'serve':
+      return (await import('./serve.ts')).serve(configured);
+    case 'pooler':
+      return (await import('./pooler.ts')).pooler(configured);
+    case 'edge':
+      return (await import('./edge.ts')).edge(configured);
+    default:
+      command satisfies never;
+  }
+}
 
-PostgREST's HTTP API for a PostgreSQL database, from an edge runtime or from here.
+async function checkReady({ configuration }: Configured): Promise<void> {
+  const { ready, message } = await (await import('./ready.ts')).checkReady(configuration.current);
+  (ready ? process.stdout : process.stderr).write(`${message}\n`);
+  if (!ready) process.exitCode = 1;
+}
 
-Commands:
-  serve    the whole API in this process, as the postgrest binary has it
-  pooler   the connections to the database alone, for workers that are elsewhere
-  edge     the pooler, and the worker in workerd as in production, on this machine
-
-Options:
-  -h, --help      this text
-  -v, --version   the version
-
-Everything is configured by environment variables: PostgREST's parameters under
-PGRST_… and some of our own under EDGEREST_…; docs/configuration.md has them all.
-
-  PGRST_DB_URI=postgresql://authenticator:secret@localhost/app PGRST_DB_ANON_ROLE=anon edgerest serve
-`;
-
-/** Loaded when asked for: `--help` needs none of it. */
-const commands: ReadonlyMap<string, () => Promise<void>> = new Map([
-  ['serve', async () => (await import('./serve.ts')).serve()],
-  ['pooler', async () => (await import('./pooler.ts')).pooler()],
-  ['edge', async () => (await import('./edge.ts')).edge()],
-]);
-
-function refuse(message: string): void {
-  for (const line of message.split('\n')) process.stderr.write(`edgerest: ${line}\n`);
-  process.exit(1);
+async function act({ command, action, file }: Invocation): Promise<void> {
+  switch (action) {
+    case 'help':
+      process.stdout.write(helpFor(command));
+      return;
+    case 'version':
+      process.stdout.write(`edgerest ${VERSION}\n`);
+      return;
+    case 'example':
+      process.stdout.write((await import('./example.ts')).EXAMPLE);
+      return;
+    case 'dump-config':
+      process.stdout.write(await (await import('./dump.ts')).configText(configure(file)));
+      return;
+    case 'dump-schema':
+      process.stdout.write(await (await import('./dump.ts')).schemaText(configure(file)));
+      return;
+    case 'ready':
+      return checkReady(configure(file));
+    case null:
+      if (command !== null) await run(command, configure(file));
+      return;
+    default:
+      action satisfies never;
+  }
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const [name, ...rest] = args;
-  if (name === '--help' || name === '-h') {
-    process.stdout.write(USAGE);
-    return;
-  }
-  if (name === '--version' || name === '-v') {
-    process.stdout.write(`edgerest ${VERSION}\n`);
-    return;
-  }
-  const command = commands.get(name ?? '');
-  if (command === undefined || rest.length > 0) {
-    const what =
-      command === undefined
-        ? name === undefined
-          ? 'a command is missing.'
-          : `there is no command ${name}.`
-        : `${name} takes no arguments.`;
-    process.stderr.write(`edgerest: ${what}\n\n${USAGE}`);
-    process.exit(2);
-  }
   try {
-    await command();
+    await act(parseArguments(args, basename(process.argv[1] ?? '')));
   } catch (error) {
-    if (error instanceof StartError) refuse(error.message);
-    throw error;
+    if (error instanceof UsageError) {
+      process.stderr.write(`edgerest: ${error.message}\n\n${USAGE}`);
+      process.exit(2);
+    }
+    if (!(error instanceof StartError) && !(error instanceof ConfigurationError)) throw error;
+    for (const line of error.message.split('\n')) process.stderr.write(`edgerest: ${line}\n`);
+    process.exit(1);
   }
 }
 

@@ -1,13 +1,8 @@
-/** The signals by which PostgREST is told to reload. */
-import type { Log } from '../log.ts';
+/** The signals by which PostgREST is told to reload. Node would open its debugger on the one and end on the other. */
 import type { SnapshotSource } from '../snapshot/source.ts';
 
-/**
- * SIGUSR1 loads the schema cache anew. It has to be taken in any case: Node opens its debugger on it, and ends on SIGUSR2.
- */
-export function onReload(source: SnapshotSource, log: Log): void {
+/** SIGUSR1 loads the schema cache anew, SIGUSR2 the configuration with it. */
+export function onReload(source: SnapshotSource): void {
   process.on('SIGUSR1', () => void source.reload());
-  process.on('SIGUSR2', () => {
-    log('notice', 'SIGUSR2: the configuration is in the environment, which does not change while this process runs');
-  });
+  process.on('SIGUSR2', () => void source.reload('config'));
 }

@@ -8,7 +8,7 @@ import { Draining } from '../drain.ts';
 import type { Log } from '../log.ts';
 import { type Pooler, startPooler } from '../start.ts';
 import { VERSION } from '../version.ts';
-import { configure } from './config.ts';
+import type { Configured } from './config.ts';
 import { listen } from './listen.ts';
 import { onReload } from './reload.ts';
 import { DRAIN_TIMEOUT, onShutdown } from './shutdown.ts';
@@ -19,21 +19,18 @@ const HEADER_LIMIT = 64 * 1024;
 const KEEP_ALIVE_TIMEOUT = 75_000;
 
 /** Starts it and returns when it listens; it ends with the process. Throws StartError. */
-export async function serve(): Promise<void> {
-  const { config, log } = configure();
+export async function serve({ configuration, log }: Configured): Promise<void> {
+  const config = configuration.current;
   log('notice', `Starting edgerest ${VERSION}`);
   const shutdown = onShutdown(log);
   const pooler = await startPooler({
-    config,
+    configuration,
     log,
-    trust: { kind: 'process' },
-    onFatal: (message) => {
-      log('notice', `The database refused the login: ${message}`);
-      shutdown.end(1);
-    },
+    trust: () => ({ kind: 'process' }),
+    onFatal: () => shutdown.end(1),
   });
   shutdown.add(() => pooler.close(DRAIN_TIMEOUT));
-  onReload(pooler.source, log);
+  onReload(pooler.source);
   const { server, draining } = apiServer(config, pooler, log);
   const address = await listen(server, config.serverHost, config.serverPort, 'PGRST_SERVER_PORT');
   shutdown.add(() => draining.close(DRAIN_TIMEOUT));
@@ -42,7 +39,7 @@ export async function serve(): Promise<void> {
 
 function apiServer(config: Config, pooler: Pooler, log: Log): { readonly server: Server; readonly draining: Draining } {
   const backend: Backend = {
-    states: new LocalStates(pooler.source, config.jwtKeys === null ? null : { keys: config.jwtKeys }),
+    states: new LocalStates(pooler.source),
     hop: pooler.hop,
     report: (error) =>
       log('error', `Internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),

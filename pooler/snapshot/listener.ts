@@ -3,8 +3,12 @@ import type { Sql } from 'postgres';
 import { quoteIdent } from '../../shared/sql/identifiers.ts';
 import type { ClientHooks } from './client.ts';
 
+/** What a notification is about. The configuration may have changed with the schema, never the other way round. */
+export type Change = 'schema' | 'config';
+
 export type ListenerEvent =
   | { readonly kind: 'listening'; readonly channel: string }
+  | { readonly kind: 'notified'; readonly channel: string; readonly of: Change }
   /** The connection was lost or could not be made; the next attempt follows after `retryIn` milliseconds. */
   | { readonly kind: 'lost'; readonly error: unknown; readonly retryIn: number };
 
@@ -12,15 +16,19 @@ export interface ListenerOptions {
   /** Makes a client of a single connection. It must not lead to a standby. */
   readonly connect: (hooks: ClientHooks) => Sql;
   readonly channel: string;
-  /** Something may have changed: a notification, or a time without a connection. */
-  readonly onChange: () => void;
+  /** Something may have changed: a notification says so, or there was none because of a time without a connection. */
+  readonly onChange: (of: Change) => void;
   readonly observe?: (event: ListenerEvent) => void;
   /** Milliseconds before the first and at most before any reconnection; each wait doubles the last. */
   readonly retry?: { readonly first: number; readonly most: number };
 }
 
-/** PostgREST's payloads. Each reloads both the configuration and the schema, as the settings travel with the snapshot. */
-const RELOADS: ReadonlySet<string> = new Set(['', 'reload schema', 'reload config']);
+/** PostgREST's payloads. Without one, both are meant. */
+const CHANGES: ReadonlyMap<string, Change> = new Map([
+  ['', 'config'],
+  ['reload schema', 'schema'],
+  ['reload config', 'config'],
+]);
 
 /** A truncated notification queue that a listener cannot start from; reading its usage advances it (PostgREST #3147). */
 const QUEUE_FAULT = 'could not access status of transaction';
@@ -111,7 +119,10 @@ export class ChannelListener {
     const ended = Promise.withResolvers<void>();
     const sql = this.#options.connect({
       onNotification: (from, payload) => {
-        if (from === channel && RELOADS.has(payload)) onChange();
+        const of = CHANGES.get(payload);
+        if (from !== channel || of === undefined) return;
+        observe?.({ kind: 'notified', channel, of: payload === '' ? 'schema' : of });
+        onChange(of);
       },
       onClose: () => ended.resolve(),
     });
@@ -124,7 +135,7 @@ export class ChannelListener {
       this.#listening = true;
       connected();
       observe?.({ kind: 'listening', channel });
-      if (missed) onChange();
+      if (missed) onChange('config');
       this.#started.resolve();
       await ended.promise;
       return new Error('the listening connection was lost');

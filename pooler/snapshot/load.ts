@@ -22,6 +22,11 @@ export class MissingSchemaError extends Error {
   }
 }
 
+/** PostgREST's tests slow the load down with it, and so do ours. */
+async function sleep(sql: TransactionSql, milliseconds: number | null): Promise<void> {
+  if (milliseconds !== null) await sql.unsafe('SELECT pg_catalog.pg_sleep($1)', [milliseconds / 1000]);
+}
+
 /** The JSON of a query's only cell; an aggregate over nothing is null. */
 async function read<T>(sql: TransactionSql, query: CatalogQuery): Promise<T | null> {
   const [row] = await sql.unsafe(query.text, [...query.parameters]).values();
@@ -42,13 +47,14 @@ export async function loadCatalog(sql: Sql, config: SnapshotConfig): Promise<Cat
   });
   return await sql.begin('isolation level repeatable read read only', async (transaction) => {
     await transaction.unsafe(EMPTY_SEARCH_PATH);
+    await sleep(transaction, config.internalSchemaCacheQuerySleepBeforeQueries);
     const server = await read<ServerRow>(transaction, queries.server);
     const present = server?.[1] ?? [];
     const missing = config.dbSchemas.filter((schema) => !present.includes(schema));
     if (server === null || missing.length > 0) throw new MissingSchemaError(missing);
     const list = async <K extends Exclude<keyof CatalogRows, 'server'>>(name: K): Promise<CatalogRows[K] | []> =>
       (await read<CatalogRows[K]>(transaction, queries[name])) ?? [];
-    return {
+    const rows: CatalogRows = {
       server,
       relations: await list('relations'),
       constraints: await list('constraints'),
@@ -58,6 +64,8 @@ export async function loadCatalog(sql: Sql, config: SnapshotConfig): Promise<Cat
       representations: await list('representations'),
       mediaHandlers: await list('mediaHandlers'),
     };
+    await sleep(transaction, config.internalSchemaCacheQuerySleep);
+    return rows;
   });
 }
 

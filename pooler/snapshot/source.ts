@@ -5,7 +5,7 @@ import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { type DocumentFacts, loadDocumentFacts } from '../openapi/facts.ts';
 import type { ConnectionConfig } from '../wire/config.ts';
 import { singleConnection } from './client.ts';
-import { ChannelListener, type ListenerEvent } from './listener.ts';
+import { type Change, ChannelListener, type ListenerEvent } from './listener.ts';
 import { loadSnapshot } from './load.ts';
 import { loadRoles, type RoleFacts } from './roles.ts';
 import { type SnapshotEvent, SnapshotStore } from './store.ts';
@@ -13,10 +13,10 @@ import { type SnapshotEvent, SnapshotStore } from './store.ts';
 export interface SnapshotSourceOptions {
   readonly connection: ConnectionConfig;
   /**
-   * The configuration for a load, called before each with a client on the introspection connection: here the
-   * in-database configuration is read. It should rather give the last good one than throw.
+   * The configuration for a load, called before each with a client on the introspection connection: here the in-database
+   * configuration is read. `reread`: it was said to have changed. It should rather give the last good one than throw.
    */
-  readonly config: (sql: Sql) => Config | Promise<Config>;
+  readonly config: (sql: Sql, reread: boolean) => Config | Promise<Config>;
   readonly observe?: (event: SnapshotEvent | ListenerEvent) => void;
 }
 
@@ -31,9 +31,14 @@ export interface Loaded {
 
 const hashOf = ({ version }: Snapshot): string => version.slice(version.indexOf('-'));
 
-/** The older of two snapshots with equal content: nobody has to fetch it again. */
-const newest = (before: Snapshot | undefined, loaded: Snapshot): Snapshot =>
-  before && hashOf(before) === hashOf(loaded) ? before : loaded;
+/** Where content and keys are what they were, the older snapshot: nobody has to fetch it again, and the keys with it. */
+function newest(before: Loaded | null, snapshot: Snapshot, config: Config): Snapshot {
+  const same =
+    before !== null &&
+    hashOf(before.snapshot) === hashOf(snapshot) &&
+    JSON.stringify(before.config.jwtKeys) === JSON.stringify(config.jwtKeys);
+  return same ? before.snapshot : snapshot;
+}
 
 /**
  * Owns at most two connections: one for LISTEN, one for introspection that is open only while a load runs.
@@ -44,6 +49,8 @@ export class SnapshotSource {
   readonly #store: SnapshotStore;
   readonly #subscribers = new Set<(loaded: Loaded) => void>();
   #loaded: Loaded | null = null;
+  /** Whether the next load reads the configuration anew in any case. */
+  #reread = false;
   #listener: { readonly channel: string; readonly listener: ChannelListener } | null = null;
   #closed = false;
 
@@ -74,8 +81,9 @@ export class SnapshotSource {
     return await this.#store.reload();
   }
 
-  /** Loads anew (SIGUSR1). See SnapshotStore.reload. */
-  reload(): Promise<boolean> {
+  /** Loads anew (SIGUSR1), the configuration as well where that is what changed (SIGUSR2). See SnapshotStore.reload. */
+  reload(changed: Change = 'schema'): Promise<boolean> {
+    if (changed === 'config') this.#reread = true;
     return this.#store.reload();
   }
 
@@ -106,15 +114,26 @@ export class SnapshotSource {
   async #load(): Promise<Snapshot> {
     const sql = singleConnection(this.#options.connection);
     try {
-      const config = await this.#options.config(sql);
+      const config = await this.#config(sql);
       const roles = await loadRoles(sql, config);
-      const snapshot = newest(this.#loaded?.snapshot, await loadSnapshot(sql, config));
+      const snapshot = newest(this.#loaded, await loadSnapshot(sql, config), config);
       const documentFacts = await loadDocumentFacts(sql, config);
       this.#loaded = Object.freeze({ snapshot, roles, documentFacts, config });
       await this.#listen(config);
       return snapshot;
     } finally {
       await sql.end({ timeout: 1 });
+    }
+  }
+
+  async #config(sql: Sql): Promise<Config> {
+    const reread = this.#reread;
+    this.#reread = false;
+    try {
+      return await this.#options.config(sql, reread);
+    } catch (error) {
+      this.#reread ||= reread;
+      throw error;
     }
   }
 
@@ -130,7 +149,7 @@ export class SnapshotSource {
       // as PostgREST does: a standby has no LISTEN
       connect: (hooks) => singleConnection(connection, hooks, 'read-write'),
       channel,
-      onChange: () => void this.#store.reload(),
+      onChange: (changed) => void this.reload(changed),
       ...(observe ? { observe } : {}),
     });
     this.#listener = { channel, listener };

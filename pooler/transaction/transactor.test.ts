@@ -73,7 +73,7 @@ const roles: RoleFacts = {
   inherits: [],
 };
 
-const facts: DatabaseFacts = { snapshot: 'v1', roles, plainDefaults: true };
+const plain = { snapshot: 'v1', roles, plainDefaults: true } as const;
 
 interface Setup {
   readonly env?: Readonly<Record<string, string>>;
@@ -87,13 +87,13 @@ function configOf(env: Readonly<Record<string, string>>): Config {
   return config;
 }
 
+function factsOf({ env, trust, facts }: Setup = {}): DatabaseFacts {
+  return { ...plain, config: configOf(env ?? {}), trust: trust ?? { kind: 'process' }, ...facts };
+}
+
 function hopOf(setup: Setup = {}): Hop {
-  return createTransactor({
-    pool,
-    config: configOf(setup.env ?? {}),
-    trust: setup.trust ?? { kind: 'process' },
-    database: () => (setup.facts === null ? null : { ...facts, ...setup.facts }),
-  });
+  const facts = setup.facts === null ? null : factsOf(setup);
+  return createTransactor({ pool, database: () => facts });
 }
 
 const row = (text: string, parameters: Statement['parameters'] = [], body: number | null = null): Statement => ({
@@ -331,7 +331,7 @@ describe('roles', () => {
   });
 
   test('an ordinary role is asked for once', async () => {
-    const hop = createTransactor({ pool, config: configOf(env), trust: list, database: () => facts });
+    const hop = hopOf({ env, trust: list });
     for (let i = 0; i < 3; i++) {
       expect(
         await hop.transaction(requestOf({ role: bob, statements: [row('select current_user')] }), null, null),
@@ -485,12 +485,8 @@ describe('what goes wrong', () => {
   test('a database that is away', async () => {
     const connection = parseConnectionString('postgresql://nobody@127.0.0.1:1/x', {});
     const away = new Pool({ size: 1, connect: () => connect(connection), acquisitionTimeout: 1000 });
-    const hop = createTransactor({
-      pool: away,
-      config: configOf({}),
-      trust: { kind: 'process' },
-      database: () => facts,
-    });
+    const facts = factsOf();
+    const hop = createTransactor({ pool: away, database: () => facts });
     expect(await hop.transaction(requestOf({}), null, null)).toMatchObject({
       ok: false,
       failure: { kind: 'unavailable', reason: 'connect' },

@@ -30,10 +30,12 @@ export type Trust =
   | { readonly kind: 'token'; readonly verify: Verify; readonly own?: true }
   | { readonly kind: 'list' };
 
-/** What transactions depend on besides the configuration. A reload makes another. */
+/** What transactions depend on. A reload makes another. */
 export interface DatabaseFacts {
   /** The snapshot's version. */
   readonly snapshot: string;
+  readonly config: Config;
+  readonly trust: Trust;
   readonly roles: RoleFacts;
   /** The session's defaults are read committed and read write, so that an implicit transaction has them. */
   readonly plainDefaults: boolean;
@@ -41,9 +43,7 @@ export interface DatabaseFacts {
 
 export interface TransactorOptions {
   readonly pool: Pick<Pool, 'run'>;
-  readonly config: Config;
-  readonly trust: Trust;
-  /** What the database was like at the last load; null before the first. */
+  /** What was found at the last load; null before the first. */
   readonly database: () => DatabaseFacts | null;
 }
 
@@ -54,19 +54,28 @@ export function createTransactor(options: TransactorOptions): Hop {
 
 const noSettings: RoleFacts['settings'] extends ReadonlyMap<string, infer T> ? T : never = [];
 
+/** What follows from the facts. */
+interface Derived {
+  readonly facts: DatabaseFacts;
+  readonly writer: FlightWriter;
+  readonly rule: RoleRule;
+}
+
+/** Under new facts what was learnt of roles under older ones is forgotten. */
+function derive(facts: DatabaseFacts, before: Derived | null): Derived {
+  const { config, trust, roles } = facts;
+  const own = trust.kind === 'process' || (trust.kind === 'token' && trust.own === true);
+  const allowed = own ? null : new AllowedRoles(config.allowedRoles, config.dbAnonRole);
+  const writer = before?.facts.config === config ? before.writer : new FlightWriter(config);
+  return { facts, writer, rule: new RoleRule(roles, allowed) };
+}
+
 class Transactor implements Hop {
   readonly #options: TransactorOptions;
-  readonly #writer: FlightWriter;
-  readonly #allowed: AllowedRoles | null;
-  #facts: DatabaseFacts | null = null;
-  #rule: RoleRule | null = null;
+  #derived: Derived | null = null;
 
   constructor(options: TransactorOptions) {
-    const { config, trust } = options;
     this.#options = options;
-    this.#writer = new FlightWriter(config);
-    const own = trust.kind === 'process' || (trust.kind === 'token' && trust.own === true);
-    this.#allowed = own ? null : new AllowedRoles(config.allowedRoles, config.dbAnonRole);
   }
 
   transaction(
@@ -74,17 +83,23 @@ class Transactor implements Hop {
     payload: TransactionPayload | null,
     signal: AbortSignal | null,
   ): Promise<TransactionOutcome> {
-    const { trust } = this.#options;
-    if (trust.kind !== 'token') return this.#begin(request, payload, signal, request);
+    // One and the same facts say whose word counts and what it counts for.
+    const facts = this.#options.database();
+    if (facts === null) {
+      const message = 'The schema cache has not been loaded yet.';
+      return Promise.resolve(this.#error({ kind: 'unavailable', reason: 'no snapshot', message, detail: null }));
+    }
+    const { trust } = facts;
+    if (trust.kind !== 'token') return this.#begin(request, payload, signal, request, facts);
     let caller: Caller | Promise<Caller>;
     try {
       caller = trust.verify(request.token);
     } catch (error) {
       return Promise.resolve(this.#tokenRefused(error));
     }
-    if (!(caller instanceof Promise)) return this.#begin(request, payload, signal, caller);
+    if (!(caller instanceof Promise)) return this.#begin(request, payload, signal, caller, facts);
     return caller.then(
-      (verified) => this.#begin(request, payload, signal, verified),
+      (verified) => this.#begin(request, payload, signal, verified, facts),
       (error: unknown) => this.#tokenRefused(error),
     );
   }
@@ -95,12 +110,13 @@ class Transactor implements Hop {
     payload: TransactionPayload | null,
     signal: AbortSignal | null,
     caller: Caller,
+    facts: DatabaseFacts,
   ): Promise<TransactionOutcome> {
     if (payload === null || payload instanceof Uint8Array) {
-      return this.#run(request, payload === null ? null : [payload], signal, caller);
+      return this.#run(request, payload === null ? null : [payload], signal, caller, facts);
     }
-    if (!(Symbol.asyncIterator in payload)) return this.#run(request, payload, signal, caller);
-    return collected(payload).then((pieces) => this.#run(request, pieces, signal, caller));
+    if (!(Symbol.asyncIterator in payload)) return this.#run(request, payload, signal, caller, facts);
+    return collected(payload).then((pieces) => this.#run(request, pieces, signal, caller, facts));
   }
 
   #tokenRefused(error: unknown): TransactionError {
@@ -111,13 +127,9 @@ class Transactor implements Hop {
     return { ok: false, snapshot: this.#options.database()?.snapshot ?? null, failure };
   }
 
-  /** The rule for the facts of now: what was learnt under older ones is forgotten with them. */
-  #ruleFor(facts: DatabaseFacts): RoleRule {
-    if (this.#rule === null || this.#facts !== facts) {
-      this.#facts = facts;
-      this.#rule = new RoleRule(facts.roles, this.#allowed);
-    }
-    return this.#rule;
+  #derivedFrom(facts: DatabaseFacts): Derived {
+    if (this.#derived?.facts !== facts) this.#derived = derive(facts, this.#derived);
+    return this.#derived;
   }
 
   #run(
@@ -125,22 +137,18 @@ class Transactor implements Hop {
     payload: readonly Uint8Array[] | null,
     signal: AbortSignal | null,
     caller: Caller,
+    facts: DatabaseFacts,
   ): Promise<TransactionOutcome> {
-    const facts = this.#options.database();
-    if (facts === null) {
-      const message = 'The schema cache has not been loaded yet.';
-      return Promise.resolve(this.#error({ kind: 'unavailable', reason: 'no snapshot', message, detail: null }));
-    }
     const { role } = caller;
-    const rule = this.#ruleFor(facts);
+    const { rule, writer } = this.#derivedFrom(facts);
     const decision = rule.decide(role);
     if (decision.kind === 'refused') return Promise.resolve(this.#error(decision.failure));
-    const refused = this.#writer.check(request);
+    const refused = writer.check(request);
     if (refused) return Promise.resolve(this.#error(refused));
 
     const guarded = decision.kind === 'guard';
     const write = (sink: BodyStream | null): FlightPlan =>
-      this.#writer.write(request, payload, caller, {
+      writer.write(request, payload, caller, {
         roleSettings: facts.roles.settings.get(role) ?? noSettings,
         roleIsolation: facts.roles.isolation.get(role) ?? null,
         plainDefaults: facts.plainDefaults,

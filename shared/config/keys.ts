@@ -76,8 +76,8 @@ function keysOfJson(text: string): readonly VerificationKey[] | null {
  * The keys that a `jwt-secret` stands for (its `@file` already read). A plain secret is one key for HS256, at least
  * 32 bytes long, as in PostgREST.
  */
-export function verificationKeys(secret: string, isBase64: boolean): Parsed<readonly VerificationKey[]> {
-  const bytes = isBase64 ? bytesOfBase64(secret) : new TextEncoder().encode(secret);
+export function verificationKeys(secret: Uint8Array, isBase64: boolean): Parsed<readonly VerificationKey[]> {
+  const bytes = isBase64 ? bytesOfBase64(new TextDecoder().decode(secret)) : secret;
   if (bytes === null) return { ok: false, allowed: 'base64, as jwt-secret-is-base64 says' };
   const keys = keysOfJson(new TextDecoder().decode(bytes));
   if (keys) return { ok: true, value: keys };

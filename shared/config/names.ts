@@ -51,11 +51,17 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** The known variable nearest to an unknown one, where there is one near enough to be what was meant. */
-export function suggestVariable(name: string): string | null {
-  const [best] = Object.values(parameters)
-    .map((parameter) => variableOf(parameter.name))
+const names: readonly string[] = Object.values(parameters).map((parameter) => parameter.name);
+
+function nearest(name: string, candidates: readonly string[]): string | null {
+  const [best] = candidates
     .map((known) => ({ known, distance: distance(name, known) }))
     .sort((a, b) => a.distance - b.distance);
   return best && best.distance <= Math.max(2, name.length / 4) ? best.known : null;
 }
+
+/** The known variable nearest to an unknown one, where there is one near enough to be what was meant. */
+export const suggestVariable = (name: string): string | null => nearest(name, names.map(variableOf));
+
+/** As suggestVariable, for a name in a file. */
+export const suggestName = (name: string): string | null => nearest(name, names);

@@ -30,6 +30,8 @@ export interface Parameter<T> {
   readonly appliesTo: AppliesTo;
   /** Whether a reload of the configuration applies it. */
   readonly reloadable: boolean;
+  /** Whether the database may set it, as `pgrst.db_max_rows`. */
+  readonly inDatabase: boolean;
   /** False while nothing uses it: another value than the default is answered with a warning at the start. */
   readonly inEffect: boolean;
   /** An empty text is a value of its own, not the same as leaving the parameter out. */
@@ -47,6 +49,35 @@ interface Options {
   readonly secret?: true;
 }
 
+/** As in PostgREST: nothing that says where to listen or how to reach the database. */
+const IN_DATABASE: ReadonlySet<string> = new Set([
+  'client-error-verbosity',
+  'db-aggregates-enabled',
+  'db-anon-role',
+  'db-extra-search-path',
+  'db-hoisted-tx-settings',
+  'db-max-rows',
+  'db-plan-enabled',
+  'db-pre-config',
+  'db-pre-request',
+  'db-prepared-statements',
+  'db-root-spec',
+  'db-schemas',
+  'db-tx-end',
+  'jwt-aud',
+  'jwt-cache-max-entries',
+  'jwt-role-claim-key',
+  'jwt-secret',
+  'jwt-secret-is-base64',
+  'openapi-mode',
+  'openapi-security-active',
+  'openapi-server-proxy-uri',
+  'server-cors-allowed-origins',
+  'server-timing-enabled',
+  'server-trace-header',
+  'url-use-legacy-target-names',
+]);
+
 function parameter<T>(name: string, fallback: NoInfer<T>, parse: Parse<T>, options: Options = {}): Parameter<T> {
   return {
     name,
@@ -55,6 +86,7 @@ function parameter<T>(name: string, fallback: NoInfer<T>, parse: Parse<T>, optio
     parse,
     appliesTo: options.appliesTo ?? 'pooler',
     reloadable: options.fixed !== true,
+    inDatabase: IN_DATABASE.has(name),
     inEffect: options.inEffect !== false,
     emptyable: options.emptyable === true,
     secret: options.secret === true,
@@ -88,13 +120,13 @@ export const parameters = {
   dbPlanEnabled: parameter('db-plan-enabled', false, flag, worker),
   dbPool: parameter('db-pool', 10, integer(1, 10_000), { fixed: true }),
   dbPoolAcquisitionTimeout: parameter('db-pool-acquisition-timeout', 10, integer(0, 2_000_000), { fixed: true }),
-  dbPoolAutomaticRecovery: parameter('db-pool-automatic-recovery', true, flag, later),
+  dbPoolAutomaticRecovery: parameter('db-pool-automatic-recovery', true, flag),
   dbPoolMaxIdletime: parameter('db-pool-max-idletime', 30, integer(0, 2_000_000), {
     fixed: true,
     aliases: ['db-pool-timeout'],
   }),
   dbPoolMaxLifetime: parameter('db-pool-max-lifetime', 1800, integer(0, 2_000_000), { fixed: true }),
-  dbPreConfig: optional('db-pre-config', identifier, later),
+  dbPreConfig: optional('db-pre-config', identifier),
   dbPreRequest: optional('db-pre-request', identifier, { aliases: ['pre-request'] }),
   dbPreparedStatements: parameter('db-prepared-statements', true, flag),
   dbRootSpec: optional('db-root-spec', identifier, { ...worker, aliases: ['root-spec'] }),
@@ -103,7 +135,7 @@ export const parameters = {
     'db-tx-end',
     'commit',
     word('commit', 'commit-allow-override', 'rollback', 'rollback-allow-override'),
-    { ...both, fixed: true },
+    both,
   ),
   dbUri: parameter('db-uri', 'postgresql://', string, { fixed: true, secret: true }),
   jwtAud: optional('jwt-aud', stringOrUri, both),
@@ -120,8 +152,8 @@ export const parameters = {
     both,
   ),
   openapiSecurityActive: parameter('openapi-security-active', false, flag),
-  openapiServerProxyUri: optional('openapi-server-proxy-uri', proxyUri, { fixed: true }),
-  serverCorsAllowedOrigins: optional('server-cors-allowed-origins', commaList, { ...worker, fixed: true }),
+  openapiServerProxyUri: optional('openapi-server-proxy-uri', proxyUri),
+  serverCorsAllowedOrigins: optional('server-cors-allowed-origins', commaList, worker),
   serverHost: parameter('server-host', '!4', string, { fixed: true }),
   serverPort: parameter('server-port', 3000, integer(0, 65535), { fixed: true }),
   serverReuseport: parameter('server-reuseport', false, flag, { ...later, fixed: true }),
@@ -131,12 +163,8 @@ export const parameters = {
   serverUnixSocketMode: parameter('server-unix-socket-mode', 0o660, fileMode, { ...later, fixed: true }),
   urlUseLegacyTargetNames: parameter('url-use-legacy-target-names', true, flag, worker),
   // Hidden ones, with which PostgREST's own tests slow its schema cache down.
-  internalSchemaCacheQuerySleep: optional('internal-schema-cache-query-sleep', integer(0), later),
-  internalSchemaCacheQuerySleepBeforeQueries: optional(
-    'internal-schema-cache-query-sleep-before-queries',
-    integer(0),
-    later,
-  ),
+  internalSchemaCacheQuerySleep: optional('internal-schema-cache-query-sleep', integer(0)),
+  internalSchemaCacheQuerySleepBeforeQueries: optional('internal-schema-cache-query-sleep-before-queries', integer(0)),
 
   allowedRoles: parameter<readonly string[]>('edgerest-allowed-roles', [], commaList),
   behindProxy: parameter('edgerest-behind-proxy', false, flag, { fixed: true }),
@@ -166,3 +194,6 @@ export function variableOf(name: string): string {
   const upper = name.replaceAll('-', '_').toUpperCase();
   return upper.startsWith('EDGEREST_') ? upper : `PGRST_${upper}`;
 }
+
+/** The setting by which the database sets a parameter of this name. */
+export const settingOf = (name: string): string => `pgrst.${name.replaceAll('-', '_')}`;

@@ -203,11 +203,36 @@ describe('sources', () => {
         {
           file: new Map([
             ['db-pool', 'x'],
-            ['db-pol', '1'],
+            ['db-max-rows', '1'],
           ]),
         },
       ),
-    ).toEqual(['db-pol is not a parameter.', 'db-pool is "x": it must be a whole number from 1 to 10000.']);
+    ).toEqual(['db-pool is "x": it must be a whole number from 1 to 10000.']);
+  });
+
+  test('a name of its own in the file is a warning, as other values may refer to it', () => {
+    const named = new Map([
+      ['db-pol', '1'],
+      ['host', 'x'],
+    ]);
+    expect(resolve({}, { file: named })).toMatchObject({
+      errors: [],
+      warnings: ['Ignored, since this version has no such parameter: db-pol (did you mean db-pool?), host.'],
+    });
+  });
+
+  test('a mistake in the database is named as the database names it', () => {
+    expect(errorsOf({}, { database: new Map([['db-max-rows', 'all']]) })).toEqual([
+      'pgrst.db_max_rows is "all": it must be a whole number, at least 0.',
+    ]);
+  });
+
+  test('settings of app.settings are one level deep', () => {
+    const deep = new Map([
+      ['app.settings.x', '1'],
+      ['app.settings.x.y', '2'],
+    ]);
+    expect(configOf({}, { file: deep }).appSettings).toEqual([['app.settings.x', '1']]);
   });
 
   test('@file is read where the parameter allows it', () => {
@@ -215,10 +240,10 @@ describe('sources', () => {
       ['/run/secret', `${SECRET}\n`],
       ['uri', '  postgresql://db/app \n'],
     ]);
-    const readFile = (path: string): string => {
+    const readFile = (path: string): Uint8Array => {
       const text = files.get(path);
       if (text === undefined) throw new Error(`ENOENT ${path}`);
-      return text;
+      return new TextEncoder().encode(text);
     };
     const env = { PGRST_JWT_SECRET: '@/run/secret', PGRST_DB_URI: '@uri' };
     expect(configOf(env, { readFile })).toMatchObject({ jwtSecret: SECRET, dbUri: 'postgresql://db/app' });
@@ -226,6 +251,37 @@ describe('sources', () => {
       'PGRST_JWT_SECRET names the file /missing, which cannot be read.',
     ]);
     expect(errorsOf(env)).toHaveLength(2);
+  });
+
+  test('a secret in a file may be any bytes, without the newline at its end', () => {
+    const bytes = Uint8Array.from({ length: 32 }, (_, i) => 200 + i);
+    const k = btoa(String.fromCharCode(...bytes))
+      .replaceAll('+', '-')
+      .replaceAll('/', '_')
+      .replace(/=+$/, '');
+    const env = { PGRST_JWT_SECRET: '@secret' };
+    expect(configOf(env, { readFile: () => bytes }).jwtKeys).toMatchObject([{ kty: 'oct', k }]);
+    expect(configOf(env, { readFile: () => Uint8Array.of(...bytes, 10) }).jwtKeys).toMatchObject([{ k }]);
+  });
+});
+
+describe('a reload', () => {
+  test('changes what is reloadable and keeps the rest, with a warning', () => {
+    const started = configOf(
+      { PGRST_DB_URI: '@uri', PGRST_DB_POOL: '3' },
+      { readFile: () => new TextEncoder().encode('x=y') },
+    );
+    const { config, warnings } = resolveConfig({
+      started,
+      env: { PGRST_DB_URI: '@uri', PGRST_DB_POOL: '4', PGRST_DB_MAX_ROWS: '7', PGRST_DB_TX_END: 'rollback' },
+    });
+    expect(config).toMatchObject({ dbUri: 'x=y', dbPool: 3, dbMaxRows: 7, dbTxEnd: 'rollback' });
+    expect(warnings).toEqual(['Set to something else, which takes a restart: PGRST_DB_POOL.']);
+  });
+
+  test('that finds what there was has nothing to say', () => {
+    const env = { PGRST_DB_POOL: '3', PGRST_SERVER_PORT: '3001' };
+    expect(resolveConfig({ env, started: configOf(env) }).warnings).toEqual([]);
   });
 });
 

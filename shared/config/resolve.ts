@@ -1,7 +1,14 @@
 /** From the sources of configuration to one checked, frozen value. Pure: whoever calls it reads the environment and the files. */
 import { type VerificationKey, verificationKeys } from './keys.ts';
-import { APP_SETTINGS_VARIABLE, classifyVariable, isParameterName, isServiceLink, suggestVariable } from './names.ts';
-import { type Parameter, type ParameterValues, parameters, variableOf } from './parameters.ts';
+import {
+  APP_SETTINGS_VARIABLE,
+  classifyVariable,
+  isParameterName,
+  isServiceLink,
+  suggestName,
+  suggestVariable,
+} from './names.ts';
+import { type Parameter, type ParameterValues, parameters, settingOf, variableOf } from './parameters.ts';
 import type { Parsed } from './values.ts';
 
 /** Where values come from, the weakest first: file, environment, database. Names in `file` and `database` are the parameters' own. */
@@ -10,7 +17,9 @@ export interface ConfigSources {
   readonly file?: ReadonlyMap<string, string>;
   readonly database?: ReadonlyMap<string, string>;
   /** Reads the file that `@path` names, for `db-uri` and `jwt-secret`. Whatever it throws becomes an error of the parameter. */
-  readonly readFile?: (path: string) => string;
+  readonly readFile?: (path: string) => Uint8Array;
+  /** For a reload: what the program started with. Parameters that a reload cannot change keep these values. */
+  readonly started?: ParameterValues;
 }
 
 export interface Config extends ParameterValues {
@@ -33,7 +42,7 @@ interface Found {
 
 function lookup(sources: ConfigSources, name: string): Found | null {
   const database = sources.database?.get(name);
-  if (database !== undefined) return { text: database, label: name };
+  if (database !== undefined) return { text: database, label: settingOf(name) };
   const variable = variableOf(name);
   const env = sources.env[variable];
   if (env !== undefined && !isServiceLink(variable, env)) return { text: env, label: variable };
@@ -50,6 +59,9 @@ function find<T>(sources: ConfigSources, parameter: Parameter<T>): Found | null 
   return null;
 }
 
+/** Whether a source sets the parameter. */
+export const isSet = <T>(sources: ConfigSources, parameter: Parameter<T>): boolean => find(sources, parameter) !== null;
+
 const wrong = (found: Found, parameter: { readonly secret: boolean }, allowed: string): string =>
   parameter.secret
     ? `${found.label} is not right: it must be ${allowed}.`
@@ -61,6 +73,8 @@ const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.str
 class Reader {
   readonly errors: string[] = [];
   readonly idle: string[] = [];
+  /** What is set to something else than the program started with, to no effect before it starts anew. */
+  readonly late: string[] = [];
   readonly #sources: ConfigSources;
 
   constructor(sources: ConfigSources) {
@@ -79,20 +93,21 @@ class Reader {
     return parsed.value;
   }
 
-  /** Text that may stand in a file instead: `@path`. */
-  content<T extends string | null>(parameter: Parameter<T>, value: T, tidy: (text: string) => string): T | string {
-    if (value === null || !value.startsWith('@')) return value;
-    const label = find(this.#sources, parameter)?.label ?? parameter.name;
+  /** What stands in the file that a value names with `@path`; the value's own bytes where it names none. */
+  content<T>(parameter: Parameter<T>, value: string): Uint8Array {
+    const own = new TextEncoder().encode(value);
+    if (!value.startsWith('@')) return own;
+    const label = this.label(parameter);
     const path = value.slice(1);
     if (!this.#sources.readFile) {
       this.errors.push(`${label} names a file, and there are no files here.`);
-      return value;
+      return own;
     }
     try {
-      return tidy(this.#sources.readFile(path));
+      return this.#sources.readFile(path);
     } catch {
       this.errors.push(`${label} names the file ${path}, which cannot be read.`);
-      return value;
+      return own;
     }
   }
 
@@ -119,10 +134,27 @@ function readTable(reader: Reader): ParameterValues {
   return values;
 }
 
+/** The values with those that a reload cannot change as they were at the start. */
+function keepFixed(values: ParameterValues, started: ParameterValues, reader: Reader): ParameterValues {
+  const kept: Incomplete = { ...values };
+  const keep = <K extends keyof ParameterValues>(key: K): void => {
+    if (table[key].reloadable) return;
+    const value: unknown = values[key];
+    // The content of a file was taken at the start: it may have been there for that only.
+    const isFile = typeof value === 'string' && value.startsWith('@');
+    if (!isFile && !same(value, started[key])) reader.late.push(reader.label(table[key]));
+    kept[key] = started[key];
+  };
+  for (const key of keys) keep(key);
+  return isComplete(kept) ? kept : values;
+}
+
+const APP_SETTING = /^app\.settings\.[^.]+$/;
+
 function appSettings(sources: ConfigSources): readonly (readonly [string, string])[] {
   const settings = new Map<string, string>();
   for (const [name, value] of sources.file ?? []) {
-    if (name.startsWith('app.settings.')) settings.set(name, value);
+    if (APP_SETTING.test(name)) settings.set(name, value);
   }
   for (const [name, value] of Object.entries(sources.env)) {
     if (value === undefined || !name.startsWith(APP_SETTINGS_VARIABLE)) continue;
@@ -131,20 +163,23 @@ function appSettings(sources: ConfigSources): readonly (readonly [string, string
   return [...settings].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
+/** Names that are no parameters: errors in the environment, where the prefix makes them ours. Returns those that are ignored. */
 function checkNames(sources: ConfigSources, reader: Reader): readonly string[] {
-  const retired: string[] = [];
+  const ignored: string[] = [];
   for (const [name, value] of Object.entries(sources.env)) {
     const kind = value === undefined ? 'foreign' : classifyVariable(name, value);
-    if (kind === 'retired') retired.push(name);
+    if (kind === 'retired') ignored.push(name);
     if (kind !== 'unknown') continue;
     const meant = suggestVariable(name);
     reader.errors.push(`${name} is not a parameter.${meant ? ` Did you mean ${meant}?` : ''}`);
   }
+  // A file may have names of its own, for other values to refer to.
   for (const name of sources.file?.keys() ?? []) {
-    const known = name.startsWith('app.settings.') || isParameterName(name);
-    if (!known) reader.errors.push(`${name} is not a parameter.`);
+    if (isParameterName(name) || APP_SETTING.test(name)) continue;
+    const meant = suggestName(name);
+    ignored.push(meant ? `${name} (did you mean ${meant}?)` : name);
   }
-  return retired;
+  return ignored;
 }
 
 /** What has to fit together between parameters. */
@@ -158,35 +193,47 @@ function checkTogether(config: ParameterValues, reader: Reader): void {
   }
 }
 
-function jwtKeys(config: ParameterValues, reader: Reader): readonly VerificationKey[] | null {
-  if (config.jwtSecret === null) return null;
-  const keys: Parsed<readonly VerificationKey[]> = verificationKeys(config.jwtSecret, config.jwtSecretIsBase64);
+function jwtKeys(secret: Uint8Array, isBase64: boolean, reader: Reader): readonly VerificationKey[] | null {
+  const keys: Parsed<readonly VerificationKey[]> = verificationKeys(secret, isBase64);
   if (keys.ok) return keys.value;
   reader.errors.push(`${reader.label(parameters.jwtSecret)} is not right: it must be ${keys.allowed}.`);
   return null;
 }
 
-const chompNewline = (text: string): string => (text.endsWith('\n') ? text.slice(0, -1) : text);
+const NEWLINE = 10;
+const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+/** `jwt-secret`, which need not be text when it stands in a file; a newline at its end is the editor's. */
+function secretBytes(values: ParameterValues, reader: Reader): Uint8Array | null {
+  if (values.jwtSecret === null) return null;
+  const bytes = reader.content(parameters.jwtSecret, values.jwtSecret);
+  return values.jwtSecret.startsWith('@') && bytes.at(-1) === NEWLINE ? bytes.subarray(0, -1) : bytes;
+}
 
 /** Resolves the configuration. Never throws. */
 export function resolveConfig(sources: ConfigSources): Resolved {
   const reader = new Reader(sources);
-  const retired = checkNames(sources, reader);
-  const raw = readTable(reader);
+  const ignored = checkNames(sources, reader);
+  const { started } = sources;
+  const read = readTable(reader);
+  const kept = started ? keepFixed(read, started, reader) : read;
+  const secret = secretBytes(kept, reader);
   const values: ParameterValues = {
-    ...raw,
-    dbUri: reader.content(parameters.dbUri, raw.dbUri, (text) => text.trim()),
-    jwtSecret: reader.content(parameters.jwtSecret, raw.jwtSecret, chompNewline),
+    ...kept,
+    dbUri: started ? kept.dbUri : textOf(reader.content(parameters.dbUri, kept.dbUri)).trim(),
+    jwtSecret: secret && textOf(secret),
   };
   checkTogether(values, reader);
+  const checked = reader.errors.length === 0;
   const config: Config = Object.freeze({
     ...values,
     appSettings: appSettings(sources),
-    jwtKeys: reader.errors.length === 0 ? jwtKeys(values, reader) : null,
+    jwtKeys: secret && checked ? jwtKeys(secret, values.jwtSecretIsBase64, reader) : null,
   });
   const warnings = [
-    ...(retired.length > 0 ? [`Ignored, since this version has no such parameter: ${retired.join(', ')}.`] : []),
+    ...(ignored.length > 0 ? [`Ignored, since this version has no such parameter: ${ignored.join(', ')}.`] : []),
     ...(reader.idle.length > 0 ? [`Set, but not yet in effect: ${reader.idle.join(', ')}.`] : []),
+    ...(reader.late.length > 0 ? [`Set to something else, which takes a restart: ${reader.late.join(', ')}.`] : []),
   ];
   const { errors } = reader;
   return errors.length > 0 ? { config: null, warnings, errors } : { config, warnings, errors: [] };

@@ -2,6 +2,7 @@
  * What each step of a request costs in processor time, in this process: with the snapshot, the outcome and the roles that a
  * database gave once, and without a database from then on.
  */
+import { fixedConfig } from '../../pooler/config/configuration.ts';
 import { createLog } from '../../pooler/log.ts';
 import { startPooler } from '../../pooler/start.ts';
 import { type FlightPlan, FlightWriter } from '../../pooler/transaction/flight.ts';
@@ -151,8 +152,8 @@ async function load(login: Login, names: readonly LoadName[]): Promise<ReadonlyM
   const { config, errors } = resolveConfig({ env: variablesFor(login) });
   if (config === null) throw new Error(errors.join('\n'));
   const pooler = await startPooler({
-    config,
-    trust: { kind: 'process' },
+    configuration: fixedConfig(config),
+    trust: () => ({ kind: 'process' }),
     log: createLog('error'),
     onFatal: () => undefined,
   });

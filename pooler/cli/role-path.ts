@@ -1,0 +1,64 @@
+/** What the command line has to say of `jwt-role-claim-key`. */
+import type { Config } from '../../shared/config/resolve.ts';
+import { parseRolePath, type RolePath } from '../../worker/auth/role-path.ts';
+
+type Step = Extract<RolePath, { kind: 'deprecated' }>['steps'][number];
+type Filter = Extract<Step, { kind: 'filter' }>;
+
+const quoted = (text: string): string => JSON.stringify(text);
+/** Text as an I-Regexp (RFC 9485) that matches it. */
+const literally = (text: string): string => text.replace(/[.*+?|()[\]{}\\^$]/g, '\\$&');
+
+function condition({ match, text }: Filter): string {
+  switch (match) {
+    case '==':
+    case '!=':
+      return `@ ${match} ${quoted(text)}`;
+    case '^==':
+      return `search(@, ${quoted(`^${literally(text)}`)})`;
+    case '==^':
+      return `search(@, ${quoted(`${literally(text)}$`)})`;
+    case '*==':
+      return `search(@, ${quoted(literally(text))})`;
+    default:
+      return match satisfies never;
+  }
+}
+
+/** The same path as RFC 9535 writes it. */
+function jsonPath(steps: readonly Step[]): string {
+  const parts = steps.map((step) => {
+    if (step.kind === 'index') return `[${step.index}]`;
+    if (step.kind === 'filter') return `[?${condition(step)}]`;
+    return /^[\p{L}_][\p{L}\p{N}_]*$/u.test(step.name) ? `.${step.name}` : `[${quoted(step.name)}]`;
+  });
+  return `$${parts.join('')}`;
+}
+
+/** Judges the path of a configuration. */
+export function checkRolePath({ jwtRoleClaimKey: text }: Config): {
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
+} {
+  const path = parseRolePath(text);
+  if (path === null) {
+    return { errors: [`jwt-role-claim-key is ${quoted(text)}: it must be a path like $.role.`], warnings: [] };
+  }
+  if (path.kind === 'json-path') return { errors: [], warnings: [] };
+  const better = jsonPath(path.steps);
+  return {
+    errors: [],
+    warnings: [`jwt-role-claim-key is in an old form, which PostgREST is about to drop. As JSONPath it is ${better}.`],
+  };
+}
+
+/** The path as `--dump-config` shows it: an old one with every name in quotes, as PostgREST does. */
+export function showRolePath(text: string): string {
+  const path = parseRolePath(text);
+  if (path?.kind !== 'deprecated') return text.replaceAll('$', '$$$$');
+  const parts = path.steps.map((step) => {
+    if (step.kind === 'index') return `[${step.index}]`;
+    return step.kind === 'name' ? `."${step.name}"` : `[?(@ ${step.match} "${step.text}")]`;
+  });
+  return parts.join('');
+}
