@@ -2,7 +2,9 @@
  * The core: a request as plain data in, a response as plain data out.
  * `RawRequest → authenticate → ApiRequest → Plan → statements → hop → result → RawResponse`
  */
-import type { Hop } from '../shared/hop/types.ts';
+import type { CancelSignal } from '../shared/hop/cancellation.ts';
+import type { Hop, Statement } from '../shared/hop/types.ts';
+import { EmptyNameError } from '../shared/sql/identifiers.ts';
 import type { Identity } from './auth/authenticator.ts';
 import { ApiError } from './error.ts';
 import { planRequest } from './plan/plan.ts';
@@ -16,7 +18,7 @@ import { respondDocument, respondInfo } from './response/info.ts';
 import { respond } from './response/respond.ts';
 import { ServerTiming } from './response/timing.ts';
 import type { Header, RawResponse } from './response/types.ts';
-import { compile } from './sql/statements.ts';
+import { compile, type DatabasePlan, type Facts } from './sql/statements.ts';
 import type { State, StateSource } from './state.ts';
 import { documentRequest, payloadOf, transactionRequest } from './transaction.ts';
 
@@ -29,7 +31,7 @@ export interface Backend {
 }
 
 /** Answers a request. The signal aborts when the client has gone. Never rejects. */
-export async function handle(raw: RawRequest, backend: Backend, signal: AbortSignal | null): Promise<RawResponse> {
+export async function handle(raw: RawRequest, backend: Backend, signal: CancelSignal | null): Promise<RawResponse> {
   let state: State | null = null;
   try {
     const current = backend.states.current();
@@ -48,7 +50,7 @@ export async function handle(raw: RawRequest, backend: Backend, signal: AbortSig
 /** What a step of the pipeline needs besides the request. */
 interface Context {
   readonly backend: Backend;
-  readonly signal: AbortSignal | null;
+  readonly signal: CancelSignal | null;
   readonly token: string | null;
   readonly identity: Identity;
   readonly timing: ServerTiming | null;
@@ -56,14 +58,24 @@ interface Context {
 
 async function answer(
   raw: RawRequest,
-  state: State,
+  known: State,
   backend: Backend,
-  signal: AbortSignal | null,
+  signal: CancelSignal | null,
 ): Promise<RawResponse> {
-  const timing = state.schema.snapshot.settings.serverTimingEnabled ? new ServerTiming() : null;
+  const timing = known.schema.snapshot.settings.serverTimingEnabled ? new ServerTiming() : null;
   const token = bearerToken(raw.headers);
-  const found = state.authenticator.authenticate(token);
-  const identity = found instanceof Promise ? await found : found;
+  let state = known;
+  let identity: Identity;
+  try {
+    const found = state.authenticator.authenticate(token);
+    identity = found instanceof Promise ? await found : found;
+  } catch (error) {
+    // The keys may have been changed. Tried once.
+    const newer = error instanceof ApiError ? await backend.states.afterRefusal(state.schema.version) : null;
+    if (newer === null) throw error;
+    state = newer;
+    identity = await state.authenticator.authenticate(token);
+  }
   timing?.lap();
   const context = { backend, signal, token, identity, timing };
   try {
@@ -94,7 +106,7 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
   const transaction =
     plan.kind === 'inspect'
       ? documentRequest(plan, request, context, version)
-      : transactionRequest(plan, request, context, version, compile(plan, facts));
+      : transactionRequest(plan, request, context, version, statementsOf(plan, facts, identity));
   const outcome = await backend.hop.transaction(transaction, payloadOf(request), context.signal);
   timing?.lap();
   if (outcome.snapshot !== null && outcome.snapshot !== state.schema.version) backend.states.seen(outcome.snapshot);
@@ -107,6 +119,17 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
   const response =
     plan.kind === 'inspect' ? respondDocument(plan, request, outcome) : respond(plan, request, outcome, settings);
   return timed(response, timing);
+}
+
+/** The plan's statements. A name without characters is refused as the database would refuse it. */
+function statementsOf(plan: DatabasePlan, facts: Facts, identity: Identity): readonly Statement[] {
+  try {
+    return compile(plan, facts);
+  } catch (error) {
+    if (!(error instanceof EmptyNameError)) throw error;
+    const { code, message } = error;
+    throw fromFailure({ kind: 'database', code, message, detail: null, hint: null, statement: 0 }, identity);
+  }
 }
 
 /** Whether a large body has passed through already. */

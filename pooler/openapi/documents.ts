@@ -1,6 +1,7 @@
 /** Documents on demand: the hop's requests for one are answered here, all others go on. */
 import { setImmediate } from 'node:timers/promises';
 import type { Config } from '../../shared/config/resolve.ts';
+import type { CancelSignal } from '../../shared/hop/cancellation.ts';
 import type { Hop, TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
 import { Schema } from '../../shared/snapshot/schema.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
@@ -64,7 +65,7 @@ function pieces(schemaName: string, visible: Visible, schema: Schema, facts: Doc
 export function withDocuments(hop: Hop, source: () => DocumentSource | null): Hop {
   let schema: Schema | null = null;
 
-  async function answer(request: TransactionRequest, signal: AbortSignal | null): Promise<TransactionOutcome> {
+  async function answer(request: TransactionRequest, signal: CancelSignal | null): Promise<TransactionOutcome> {
     const current = source();
     const mode = current?.config.openapiMode ?? 'disabled';
     const facts = current?.documentFacts ?? null;

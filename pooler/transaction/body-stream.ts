@@ -11,7 +11,7 @@ export type BodyStarted = (row: Row, length: number, body: ReadableStream<Uint8A
  * goes away cancels the statement, as the caller's own signal does.
  */
 export class BodyStream implements RowSink, CancelSignal {
-  readonly #outer: AbortSignal | null;
+  readonly #outer: CancelSignal | null;
   readonly #started: BodyStarted;
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   #resume: () => void = () => undefined;
@@ -19,7 +19,7 @@ export class BodyStream implements RowSink, CancelSignal {
   #abandoned = false;
 
   /** `started` is called once, when the body begins to arrive; never for a body that arrived whole. */
-  constructor(outer: AbortSignal | null, started: BodyStarted) {
+  constructor(outer: CancelSignal | null, started: BodyStarted) {
     this.#outer = outer;
     this.#started = started;
   }

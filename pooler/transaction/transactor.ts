@@ -81,7 +81,7 @@ class Transactor implements Hop {
   transaction(
     request: TransactionRequest,
     payload: TransactionPayload | null,
-    signal: AbortSignal | null,
+    signal: CancelSignal | null,
   ): Promise<TransactionOutcome> {
     // One and the same facts say whose word counts and what it counts for.
     const facts = this.#options.database();
@@ -108,7 +108,7 @@ class Transactor implements Hop {
   #begin(
     request: TransactionRequest,
     payload: TransactionPayload | null,
-    signal: AbortSignal | null,
+    signal: CancelSignal | null,
     caller: Caller,
     facts: DatabaseFacts,
   ): Promise<TransactionOutcome> {
@@ -135,7 +135,7 @@ class Transactor implements Hop {
   #run(
     request: TransactionRequest,
     payload: readonly Uint8Array[] | null,
-    signal: AbortSignal | null,
+    signal: CancelSignal | null,
     caller: Caller,
     facts: DatabaseFacts,
   ): Promise<TransactionOutcome> {
@@ -181,7 +181,7 @@ class Transactor implements Hop {
   /** A read whose body, when it is large, is handed on before the flight has ended. */
   #stream(
     request: TransactionRequest,
-    signal: AbortSignal | null,
+    signal: CancelSignal | null,
     role: string,
     write: (sink: BodyStream) => FlightPlan,
   ): Promise<TransactionOutcome> {

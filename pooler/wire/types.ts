@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../../shared/hop/cancellation.ts';
 import type { DatabaseError, ErrorFields } from './errors.ts';
 
 /** A value bound to `$n`: text, bytes in PostgreSQL's text format, the same in pieces (never joined), pieces in binary format, or NULL. */
@@ -40,12 +41,7 @@ export type TransactionWrapper = {
   readonly end: 'commit' | 'rollback';
 };
 
-/** The part of AbortSignal that a flight needs; see Cancellation for a cheaper one. */
-export interface CancelSignal {
-  readonly aborted: boolean;
-  addEventListener(type: 'abort', listener: () => void): void;
-  removeEventListener(type: 'abort', listener: () => void): void;
-}
+export type { CancelSignal };
 
 /** Everything sent to the database for one request: one write, one Sync (two with the reset), one round trip. */
 export type Flight = {

@@ -16,6 +16,8 @@ import {
 export const REQUEST_TYPE = 'application/vnd.edgerest.transaction';
 export const RESULT_HEADER = 'edgerest-result';
 export const FAILURE_HEADER = 'edgerest-failure';
+/** The version of the snapshot that the keys belong to. */
+export const SNAPSHOT_HEADER = 'edgerest-snapshot';
 /** The header's value when the facts are in the body. */
 export const PREAMBLE = 'preamble';
 

@@ -2,7 +2,9 @@
  * The hop: the one message with which the worker asks the pooler to run a request's transaction, and its answer.
  * The bytes on the wire are described in docs/hop.md and made by shared/hop/codec.ts.
  */
+
 import type { IsolationLevel } from '../snapshot/types.ts';
+import type { CancelSignal } from './cancellation.ts';
 
 export const HOP_VERSION = 1;
 
@@ -137,6 +139,6 @@ export interface Hop {
   transaction(
     request: TransactionRequest,
     payload: TransactionPayload | null,
-    signal: AbortSignal | null,
+    signal: CancelSignal | null,
   ): Promise<TransactionOutcome>;
 }

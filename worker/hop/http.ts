@@ -1,5 +1,13 @@
 /** The hop over HTTP: docs/hop.md, the client's side. Web APIs only; nothing is kept between requests. */
-import { decodeFailure, encodePieces, encodeRequest, FAILURE_HEADER, REQUEST_TYPE } from '../../shared/hop/codec.ts';
+import { abortSignalOf, type CancelSignal } from '../../shared/hop/cancellation.ts';
+import {
+  decodeFailure,
+  encodePieces,
+  encodeRequest,
+  FAILURE_HEADER,
+  REQUEST_TYPE,
+  SNAPSHOT_HEADER,
+} from '../../shared/hop/codec.ts';
 import type {
   Hop,
   TransactionError,
@@ -38,7 +46,8 @@ export type FetchedSnapshot =
   | { readonly kind: 'failed'; readonly message: string };
 
 export type FetchedKeys =
-  | { readonly kind: 'keys'; readonly keys: KeySet | null }
+  /** `snapshot`: the version that they belong to. */
+  | { readonly kind: 'keys'; readonly keys: KeySet | null; readonly snapshot: string | null }
   | { readonly kind: 'failed'; readonly message: string };
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -100,7 +109,7 @@ export class HttpHop implements Hop {
   async transaction(
     request: TransactionRequest,
     payload: TransactionPayload | null,
-    signal: AbortSignal | null,
+    signal: CancelSignal | null,
   ): Promise<TransactionOutcome> {
     const whole = payload === null || payload instanceof Uint8Array;
     const upload = whole ? null : new UploadStream(encodePieces(request, payload));
@@ -111,7 +120,7 @@ export class HttpHop implements Hop {
       // Fetch standard: a stream is sent before the answer is read. Node insists on the word.
       duplex: 'half',
       redirect: 'manual',
-      signal,
+      signal: abortSignalOf(signal) ?? null,
     } as const;
     let response: Response;
     try {
@@ -167,7 +176,8 @@ export class HttpHop implements Hop {
         };
       }
       const keys = readKeys(await response.json());
-      return keys === undefined ? { kind: 'failed', message: 'Not a key set.' } : { kind: 'keys', keys };
+      if (keys === undefined) return { kind: 'failed', message: 'Not a key set.' };
+      return { kind: 'keys', keys, snapshot: response.headers.get(SNAPSHOT_HEADER) };
     } catch {
       return { kind: 'failed', message: 'The pooler cannot be reached.' };
     }
