@@ -39,6 +39,11 @@ export interface StateSource {
    * where the pooler may not be asked at any time. Throws ApiError (PGRST002, 503) where the pooler does not answer.
    */
   newerThan(version: string): Promise<State | null>;
+  /**
+   * For a token that the state refused: a newer state, whose keys and settings may judge it otherwise; null without one. Asks
+   * far less often than `newerThan`, since anybody can send bad tokens. Never throws.
+   */
+  afterRefusal(version: string): Promise<State | null>;
   /** Told of the version in each answer: a newer one may be fetched in the background. */
   seen(version: string): void;
 }

@@ -87,7 +87,6 @@ export async function openDoor(
     hop: pooler.hop,
     limits: { head: HEAD_LIMIT, payload: config.maxBodySize },
     source: pooler.source,
-    keys: () => pooler.source.current()?.config.jwtKeys ?? null,
     onError: (message) => log('error', `The hop: ${message}`),
     onRefused: ({ reason, message }, from) =>
       log('warn', `The hop refused a message from ${from}: ${reason}. ${message}`),

@@ -26,6 +26,10 @@ export class LocalStates implements StateSource {
     return state !== null && state.schema.version !== version ? state : null;
   }
 
+  async afterRefusal(): Promise<null> {
+    return null; // what is loaded here is what counts
+  }
+
   seen(): void {
     // This process has the newest snapshot already.
   }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { CancelSignal } from '../../shared/hop/cancellation.ts';
 import { encodeRequest, REQUEST_TYPE } from '../../shared/hop/codec.ts';
 import {
   HOP_VERSION,
@@ -13,7 +14,7 @@ import {
 } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
-import { HopServer, type HopServerOptions } from './server.ts';
+import { HopServer, type HopServerOptions, type SnapshotAnswers } from './server.ts';
 
 const secret = 's'.repeat(32);
 const previous = 'p'.repeat(32);
@@ -74,7 +75,7 @@ const snapshot: Snapshot = {
 interface Seen {
   readonly request: TransactionRequest;
   readonly payload: TransactionPayload | null;
-  readonly signal: AbortSignal | null;
+  readonly signal: CancelSignal | null;
 }
 
 interface Running {
@@ -97,6 +98,11 @@ afterEach(async () => {
   );
 });
 
+const sourceOf = (loaded: ReturnType<SnapshotAnswers['current']>): SnapshotAnswers => ({
+  current: () => loaded,
+  fresh: async () => loaded,
+});
+
 /** A server whose transactions are answered by `answer`. */
 async function start(
   answer: Hop['transaction'] = async () => done,
@@ -113,8 +119,7 @@ async function start(
     },
     secrets: [secret, previous],
     limits: { head: 10_000, payload: 100_000 },
-    source: { current: () => ({ snapshot }), fresh: async () => ({ snapshot }) },
-    keys: () => [{ kty: 'oct', k: 'c2VjcmV0' }],
+    source: sourceOf({ snapshot, config: { jwtKeys: [{ kty: 'oct', k: 'c2VjcmV0' }] } }),
     tls: null,
     onError: (message) => errors.push(message),
     ...options,
@@ -408,28 +413,35 @@ describe('the snapshot', () => {
 
   test('is not sent again to one who has it, after looking for a newer one', async () => {
     let newest = snapshot;
-    const fresh = async (): Promise<{ snapshot: Snapshot }> => ({ snapshot: newest });
-    const { hop } = await start(undefined, { source: { current: () => ({ snapshot }), fresh } });
+    const config = { jwtKeys: null };
+    const source = { current: () => ({ snapshot, config }), fresh: async () => ({ snapshot: newest, config }) };
+    const { hop } = await start(undefined, { source });
     expect(await hop.fetchSnapshot('abc-1', null)).toEqual({ kind: 'same' });
     newest = { ...snapshot, version: 'abc-2' };
     expect(await hop.fetchSnapshot('abc-1', null)).toEqual({ kind: 'new', snapshot: newest });
+    expect(await hop.fetchSnapshot('abc-0', null)).toEqual({ kind: 'new', snapshot: newest });
     expect(await hop.fetchSnapshot(null, null)).toEqual({ kind: 'new', snapshot });
   });
 
   test('that has never been loaded is a 503', async () => {
-    const { url, hop } = await start(undefined, { source: { current: () => null, fresh: async () => null } });
+    const { url, hop } = await start(undefined, { source: sourceOf(null) });
     expect((await get(url)).status).toBe(503);
     expect(await hop.fetchSnapshot(null, null)).toEqual({ kind: 'none' });
+    expect(await hop.fetchKeys(null)).toMatchObject({
+      kind: 'failed',
+      message: expect.stringMatching(/not been loaded/),
+    });
   });
 });
 
 test('keys are never stored', async () => {
   const { url, hop } = await start();
-  expect(await hop.fetchKeys(null)).toEqual({ kind: 'keys', keys: { keys: [{ kty: 'oct', k: 'c2VjcmV0' }] } });
+  const keys = { keys: [{ kty: 'oct', k: 'c2VjcmV0' }] };
+  expect(await hop.fetchKeys(null)).toEqual({ kind: 'keys', keys, snapshot: snapshot.version });
   const answer = await fetch(`${url}/v1/keys`, { headers: { authorization: `Bearer ${secret}` } });
   expect(answer.headers.get('cache-control')).toBe('no-store');
-  const none = await start(undefined, { keys: () => null });
-  expect(await none.hop.fetchKeys(null)).toEqual({ kind: 'keys', keys: null });
+  const none = await start(undefined, { source: sourceOf({ snapshot, config: { jwtKeys: null } }) });
+  expect(await none.hop.fetchKeys(null)).toMatchObject({ kind: 'keys', keys: null });
 });
 
 test('snapshot and keys want the secret too', async () => {

@@ -2,7 +2,7 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import type { VerificationKey } from '../../shared/config/keys.ts';
+import type { Config } from '../../shared/config/resolve.ts';
 import { encodeAsciiJson } from '../../shared/hop/ascii.ts';
 import {
   type DecodedRequest,
@@ -13,20 +13,27 @@ import {
   type Refused,
   RequestDecoder,
   refuse,
+  SNAPSHOT_HEADER,
 } from '../../shared/hop/codec.ts';
 import type { Hop } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { Draining } from '../drain.ts';
 import { sendOutcome, sendRefusal } from './answer.ts';
 import { Secrets } from './secret.ts';
-import { acceptsGzip, etagOf, matches, SnapshotEncoder } from './snapshot.ts';
+import { acceptsGzip, matches, SnapshotEncoder } from './snapshot.ts';
+
+interface Answers {
+  readonly snapshot: Snapshot;
+  /** `jwtKeys`: the keys for tokens; null without any. */
+  readonly config: Pick<Config, 'jwtKeys'>;
+}
 
 /** The part of the snapshot's source that the server needs. */
 export interface SnapshotAnswers {
   /** The last snapshot; null before the first load. */
-  current(): { readonly snapshot: Snapshot } | null;
+  current(): Answers | null;
   /** One that has every change that was notified before this call. */
-  fresh(): Promise<{ readonly snapshot: Snapshot } | null>;
+  fresh(): Promise<Answers | null>;
 }
 
 export interface HopServerOptions {
@@ -35,8 +42,6 @@ export interface HopServerOptions {
   readonly secrets: readonly string[];
   readonly limits: DecodeLimits;
   readonly source: SnapshotAnswers;
-  /** The keys for tokens as they are now; null without any. */
-  readonly keys: () => readonly VerificationKey[] | null;
   /** Certificate and key in PEM; null for plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
   /** Told of an error that is ours: a line for the log. */
@@ -108,7 +113,7 @@ export class HopServer {
       return this.#refuse(request, response, refuse(405, 'endpoint', `This endpoint is for ${method}.`));
     }
     if (path === '/v1/snapshot') return await this.#snapshot(request, response);
-    if (path === '/v1/keys') return sendKeys(response, this.#options.keys());
+    if (path === '/v1/keys') return this.#keys(response);
     await this.#transaction(request, response);
   }
 
@@ -138,19 +143,28 @@ export class HopServer {
     sendRefusal(request, response, failure);
   }
 
+  /** `{"keys":[…]}`, or null where there are none. Kept by nobody but the worker's memory. */
+  #keys(response: ServerResponse): void {
+    const loaded = this.#options.source.current();
+    // Before that nobody knows them: the database may have a say.
+    if (loaded === null) {
+      sendNotLoaded(response);
+      return;
+    }
+    const keys = loaded.config.jwtKeys;
+    const json = encodeAsciiJson(keys === null ? null : { keys });
+    const headers = ['Content-Type', 'application/json', 'Content-Length', String(json.length)];
+    headers.push('Cache-Control', 'no-store', SNAPSHOT_HEADER, loaded.snapshot.version);
+    response.writeHead(200, headers).end(json);
+  }
+
   async #snapshot(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const known = request.headers['if-none-match'];
     const { source } = this.#options;
-    let snapshot = source.current()?.snapshot ?? null;
-    // A worker that has the current one asks because a name was not in it: it may have been made a moment ago.
-    if (snapshot !== null && matches(known, etagOf(snapshot))) snapshot = (await source.fresh())?.snapshot ?? null;
-    if (snapshot === null) {
-      const message = 'The schema cache has not been loaded yet.';
-      const failure = { kind: 'unavailable', reason: 'no snapshot', message, detail: null } as const;
-      const { header } = encodeFailure({ ok: false, snapshot: null, failure });
-      response.writeHead(503, [FAILURE_HEADER, header, 'Content-Length', '0', 'Retry-After', '1']).end();
-      return;
-    }
+    // A worker that has one asks because a name was not in it: it may have been made a moment ago.
+    const loaded = known === undefined ? source.current() : await source.fresh();
+    const snapshot = loaded?.snapshot ?? null;
+    if (snapshot === null) return sendNotLoaded(response);
     const encoded = await this.#snapshots.encode(snapshot);
     const headers = ['ETag', encoded.etag, 'Cache-Control', 'private, no-cache', 'Vary', 'Accept-Encoding'];
     if (matches(known, encoded.etag)) {
@@ -179,11 +193,11 @@ function sendText(response: ServerResponse, text: string): void {
   response.writeHead(200, ['Content-Type', 'text/plain', 'Content-Length', String(text.length)]).end(text);
 }
 
-/** `{"keys":[…]}`, or null where there are none. Kept by nobody but the worker's memory. */
-function sendKeys(response: ServerResponse, keys: readonly VerificationKey[] | null): void {
-  const json = encodeAsciiJson(keys === null ? null : { keys });
-  const headers = ['Content-Type', 'application/json', 'Content-Length', String(json.length)];
-  response.writeHead(200, [...headers, 'Cache-Control', 'no-store']).end(json);
+function sendNotLoaded(response: ServerResponse): void {
+  const message = 'The schema cache has not been loaded yet.';
+  const failure = { kind: 'unavailable', reason: 'no snapshot', message, detail: null } as const;
+  const { header } = encodeFailure({ ok: false, snapshot: null, failure });
+  response.writeHead(503, [FAILURE_HEADER, header, 'Content-Length', '0', 'Retry-After', '1']).end();
 }
 
 /** What node:http could not read as a request, or gave up waiting for. */

@@ -49,7 +49,9 @@ export const commaList: Parse<readonly string[]> = (text) =>
 /** `schema.name` or a bare name, split at the first dot and otherwise taken as it is. */
 export const identifier: Parse<QualifiedIdentifier> = (text) => {
   const dot = text.indexOf('.');
-  return accept(dot < 0 ? qualified('', text) : qualified(text.slice(0, dot), text.slice(dot + 1)));
+  const name = text.slice(dot + 1);
+  if (name === '') return reject("a function's name, such as api.root");
+  return accept(qualified(dot < 0 ? '' : text.slice(0, dot), name));
 };
 
 const FORBIDDEN_SCHEMAS = ['pg_catalog', 'information_schema'];

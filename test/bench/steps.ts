@@ -16,6 +16,7 @@ import type { Identity } from '../../worker/auth/authenticator.ts';
 import { type Backend, handle } from '../../worker/handle.ts';
 import { planRequest } from '../../worker/plan/plan.ts';
 import type { Plan } from '../../worker/plan/types.ts';
+import { bearerToken } from '../../worker/request/headers.ts';
 import { parseRequest } from '../../worker/request/parse-request.ts';
 import type { ApiRequest, RawRequest } from '../../worker/request/types.ts';
 import { respond } from '../../worker/response/respond.ts';
@@ -27,45 +28,54 @@ import { median } from './closed-loop.ts';
 import { benchToken, type LoadName, loads } from './loads.ts';
 import { variablesFor } from './program.ts';
 
-/** Repetitions whose mean is one value; of the values the middle one counts. */
-const BATCH = 2000;
-const BATCHES = 15;
+/** Runs between two looks at the clock. Few, so that their inputs die young, as those of requests do. */
+const BATCH = 250;
+/** Batches of which the middle one counts, and those before, in which the code is compiled. */
+const BATCHES = 61;
+const WARM_UP_BATCHES = 120;
 
 interface Step {
   readonly name: string;
-  readonly run: () => unknown;
+  /** Runs it so many times, each time on an input of its own, and resolves with the microseconds of processor time of a run. */
+  readonly measure: (runs: number) => Promise<number>;
 }
 
-/** Microseconds for each run of a step. */
-async function microseconds({ run }: Step): Promise<number> {
-  const values: number[] = [];
-  for (let batch = 0; batch < BATCHES; batch++) {
+/** A step whose inputs are prepared beforehand: strings are as new to it as those of a request just read. */
+const step = <T>(name: string, prepare: () => T, run: (input: T) => unknown): Step => ({
+  name,
+  measure: async (runs) => {
+    const inputs = Array.from({ length: runs }, prepare);
     const before = process.cpuUsage();
-    for (let i = 0; i < BATCH; i++) {
-      const value = run();
+    for (const input of inputs) {
+      const value = run(input);
       if (value instanceof Promise) await value;
     }
     const { user, system } = process.cpuUsage(before);
-    values.push((user + system) / BATCH);
-  }
+    return (user + system) / runs;
+  },
+});
+
+async function microseconds({ measure }: Step): Promise<number> {
+  const values: number[] = [];
+  for (let batch = 0; batch < BATCHES; batch++) values.push(await measure(BATCH));
   return median(values);
 }
 
-function rawRequest(name: LoadName): RawRequest & { readonly body: Uint8Array } {
+/** A string that nobody has seen before, as a server reads it from a socket. */
+const fresh = (text: string): string => Buffer.from(text, 'latin1').toString('latin1');
+
+function rawRequest(name: LoadName, token: string): RawRequest & { readonly body: Uint8Array } {
   const { method, target, body } = loads[name];
-  const content: readonly (readonly [string, string])[] = [
-    ['content-type', 'application/json'],
-    ['content-length', String(body.length)],
+  const headers: [string, string][] = [
+    ['host', '127.0.0.1:3000'],
+    ['user-agent', 'bench'],
+    ['authorization', `Bearer ${token}`],
   ];
+  if (body !== '') headers.push(['content-type', 'application/json'], ['content-length', String(body.length)]);
   return {
     method,
-    target,
-    headers: [
-      ['host', '127.0.0.1:3000'],
-      ['user-agent', 'bench'],
-      ['authorization', `Bearer ${benchToken()}`],
-      ...(body === '' ? [] : content),
-    ],
+    target: fresh(target),
+    headers: headers.map(([header, value]) => [fresh(header), fresh(value)]),
     body: Buffer.from(body),
   };
 }
@@ -81,30 +91,32 @@ interface Loaded {
   readonly hop: Hop;
 }
 
-/** The steps of one load, each with what the one before it gives. */
+/** The steps of one load, each on what the ones before it give. */
 async function stepsOf(name: LoadName, { config, state, hop }: Loaded): Promise<readonly Step[]> {
-  const raw = rawRequest(name);
   const token = benchToken();
-  const { settings } = state.schema.snapshot;
+  const { settings, version } = state.schema.snapshot;
   const identity: Identity = await state.authenticator.authenticate(token);
-  const parse = (): ApiRequest => parseRequest(raw, settings);
-  const request = parse();
-  const plan = (): DatabasePlan => asksDatabase(planRequest(request, state.schema));
-  const planned = plan();
-  const facts = {
-    preferences: request.preferences,
-    topLevelRange: request.topLevelRange,
-    maxRows: settings.dbMaxRows,
+  const caller = { identity, token };
+
+  const raw = () => rawRequest(name, token);
+  const parsed = (): ApiRequest => parseRequest(raw(), settings);
+  const plan = (request: ApiRequest): DatabasePlan => asksDatabase(planRequest(request, state.schema));
+  const planned = () => {
+    const request = parsed();
+    return { request, plan: plan(request) };
   };
-  const statements = compile(planned, facts);
-  const transaction = (): TransactionRequest =>
-    transactionRequest(planned, request, { identity, token }, state.schema.version, statements);
-  const asked = transaction();
-  const body = payloadOf(request);
-  if (body !== null && !(body instanceof Uint8Array)) throw new Error(`${name} has a large body`);
-  const payload = body === null ? null : [body];
+  const statements = ({ request, plan }: ReturnType<typeof planned>) => {
+    const { preferences, topLevelRange } = request;
+    return compile(plan, { preferences, topLevelRange, maxRows: settings.dbMaxRows });
+  };
+  const compiled = () => {
+    const from = planned();
+    return { ...from, statements: statements(from) };
+  };
+  const transaction = ({ plan, request, statements }: ReturnType<typeof compiled>): TransactionRequest =>
+    transactionRequest(plan, request, caller, version, statements);
   const flights = new FlightWriter(config);
-  const flight = (): FlightPlan =>
+  const flight = (asked: TransactionRequest): FlightPlan =>
     flights.write(asked, payload, identity, {
       roleSettings: [],
       roleIsolation: null,
@@ -112,38 +124,46 @@ async function stepsOf(name: LoadName, { config, state, hop }: Loaded): Promise<
       guarded: false,
       sink: null,
     });
-  const written = flight();
-  const outcome: TransactionOutcome = await hop.transaction(asked, payload, null);
+  const asked = (): TransactionRequest => transaction(compiled());
+
+  const body = payloadOf(parsed());
+  if (body !== null && !(body instanceof Uint8Array)) throw new Error(`${name} has a large body`);
+  const payload = body === null ? null : [body];
+  const outcome: TransactionOutcome = await hop.transaction(asked(), payload, null);
   if (!outcome.ok) throw new Error(`${name} failed: ${JSON.stringify(outcome.failure)}`);
-  const answered = Promise.resolve(outcome);
   const backend: Backend = {
-    states: { current: () => state, newerThan: async () => null, seen: () => undefined },
-    hop: { transaction: () => answered },
+    states: {
+      current: () => state,
+      newerThan: async () => null,
+      afterRefusal: async () => null,
+      seen: () => undefined,
+    },
+    hop: { transaction: async () => outcome },
   };
   return [
-    { name: 'authenticate', run: () => state.authenticator.authenticate(token) },
-    { name: 'parse', run: parse },
-    { name: 'plan', run: plan },
-    { name: 'compile', run: () => compile(planned, facts) },
-    { name: 'transaction', run: transaction },
-    { name: 'flight', run: flight },
-    { name: 'encode', run: encoding(written) },
-    { name: 'respond', run: () => respond(planned, request, outcome, settings) },
-    { name: 'handle', run: () => handle(raw, backend, null) },
+    step('authenticate', raw, ({ headers }) => state.authenticator.authenticate(bearerToken(headers))),
+    step('parse', raw, (request) => parseRequest(request, settings)),
+    step('plan', parsed, plan),
+    step('compile', planned, statements),
+    step('transaction', compiled, transaction),
+    step('flight', asked, flight),
+    step('encode', () => flight(asked()), encoding(flight(asked()))),
+    step('respond', planned, ({ plan, request }) => respond(plan, request, outcome, settings)),
+    step('handle', raw, (request) => handle(request, backend, null)),
   ];
 }
 
-/** Writes the flight as it goes to a connection that has its statements prepared. */
-function encoding({ statements }: FlightPlan): () => unknown {
+/** Writes a flight as it goes to a connection that has the statements of `first` prepared. */
+function encoding(first: FlightPlan): (flight: FlightPlan) => unknown {
   const writer = new Writer();
   const registry = new StatementRegistry(256);
-  const encode = (): Batch => {
+  const encode = ({ statements }: FlightPlan): Batch => {
     const batch = new Batch(statements);
     encodeBatch(writer, batch, registry, 1);
     writer.discard();
     return batch;
   };
-  for (const statement of encode().named) if (statement !== null) statement.state = 'ready';
+  for (const statement of encode(first).named) if (statement !== null) statement.state = 'ready';
   return encode;
 }
 
@@ -172,8 +192,12 @@ async function load(login: Login, names: readonly LoadName[]): Promise<ReadonlyM
 /** Measures the steps of these loads and gives a line for each step, and the figures as JSON at the end. */
 export async function measureSteps(names: readonly LoadName[], login: Login): Promise<string> {
   const figures: Record<string, Record<string, number>> = {};
-  for (const [name, steps] of await load(login, names)) {
-    // All of them once before any is measured: the code is then compiled for every load alike.
+  const stepsByLoad = await load(login, names);
+  // First all of them in turn, so that the code is compiled for every load, as a server's is.
+  for (let batch = 0; batch < WARM_UP_BATCHES; batch++) {
+    for (const steps of stepsByLoad.values()) for (const { measure } of steps) await measure(BATCH / 10);
+  }
+  for (const [name, steps] of stepsByLoad) {
     for (const step of steps) {
       const took = await microseconds(step);
       figures[step.name] = { ...figures[step.name], [name]: Number(took.toFixed(2)) };

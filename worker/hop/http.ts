@@ -126,8 +126,7 @@ export class HttpHop implements Hop {
     try {
       response = await this.#fetch(`${this.#base}/v1/transaction`, init);
     } catch (error) {
-      // What is wrong with the payload itself broke the message off: nothing has run.
-      if (upload !== null && upload.failure !== null) throw upload.failure;
+      if (upload !== null) upload.check();
       if (signal?.aborted) return cancelled();
       return transportFailure(request, !neverSent(error), 'The pooler cannot be reached.');
     }

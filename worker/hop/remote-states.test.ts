@@ -49,6 +49,10 @@ class Pooler {
   away = false;
   /** What the answers wait for. */
   before: Promise<unknown> = Promise.resolve();
+  /** The secret that its one key is made of; null without keys. */
+  secret: string | null = null;
+  /** The next answer about keys is from before the snapshot was loaded. */
+  late = false;
   /** How often it was asked for the snapshot, and for the keys. */
   questions = 0;
   keys = 0;
@@ -57,7 +61,7 @@ class Pooler {
     const isSnapshot = url.endsWith('/v1/snapshot');
     if (isSnapshot) this.questions++;
     else this.keys++;
-    const answer = isSnapshot ? this.#snapshot(new Headers(init.headers).get('if-none-match')) : Response.json(null);
+    const answer = isSnapshot ? this.#snapshot(new Headers(init.headers).get('if-none-match')) : this.#keys();
     const aborted = new Promise<never>((_, reject) => {
       init.signal?.addEventListener('abort', () => reject(new Error('aborted')));
     });
@@ -65,6 +69,15 @@ class Pooler {
     if (this.away) throw new TypeError('fetch failed');
     return answer;
   };
+
+  #keys(): Response {
+    const keys = this.secret === null ? null : { keys: [{ kty: 'oct', k: this.secret, alg: 'HS256' }] };
+    const old = this.late;
+    this.late = false;
+    return old
+      ? Response.json(null, { headers: { 'edgerest-snapshot': 'v0' } })
+      : Response.json(keys, { headers: { 'edgerest-snapshot': `v${this.loaded}` } });
+  }
 
   #snapshot(known: string | null): Response {
     if (this.loaded === null) {
@@ -302,4 +315,36 @@ test('keys are fetched again with each new snapshot', async () => {
   pooler.loaded = 2;
   await settled(states().newerThan('v1'));
   expect(pooler.keys).toBe(2);
+});
+
+test('keys from before the snapshot are fetched once more', async () => {
+  const { pooler, states } = worker();
+  pooler.secret = 'c2VjcmV0';
+  pooler.late = true;
+  expect((await states().current()).keys).toMatchObject({ keys: [{ k: 'c2VjcmV0' }] });
+  expect(pooler.keys).toBe(2);
+});
+
+describe('a token that was refused', () => {
+  test('is judged again where the pooler has changed its keys', async () => {
+    const { pooler, states } = await warm();
+    pooler.loaded = 2;
+    expect(await settled(states().afterRefusal('v1'))).toBe('v2');
+  });
+
+  test('is refused where it has not, or cannot be asked', async () => {
+    const { pooler, states } = await warm();
+    expect(await settled(states().afterRefusal('v1'))).toBeNull();
+    pooler.away = true;
+    expect(await settled(states().afterRefusal('v1'))).toBeNull();
+  });
+
+  test('asks hardly more than once a second however many there are', async () => {
+    const { pooler, states } = await warm();
+    const before = pooler.questions;
+    const all = Array.from({ length: 50 }, () => states().afterRefusal('v1'));
+    await vi.advanceTimersByTimeAsync(500);
+    expect(await Promise.all([...all, states().afterRefusal('v1')])).toEqual(Array(51).fill(null));
+    expect(pooler.questions - before).toBeLessThanOrEqual(2);
+  });
 });

@@ -11,6 +11,8 @@ const ASK_INTERVAL = 100;
 /** How long an answer is waited for, in milliseconds: the pooler may be loading a large schema. */
 const ASK_PATIENCE = 15_000;
 const POLL_INTERVAL = 5;
+/** How long keys count as the pooler's after it was asked, in milliseconds: bad tokens ask for no others meanwhile. */
+const KEYS_FRESH = 1000;
 
 const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -28,6 +30,8 @@ export class Isolate {
   state: State | null = null;
   /** When the pooler was asked the last time. */
   asked = Number.NEGATIVE_INFINITY;
+  /** When it was asked what it then answered: the state was right at that time. */
+  confirmed = Number.NEGATIVE_INFINITY;
   /** How many questions were put. A request that goes away takes its question with it, which then has no end. */
   questions = 0;
   /** The number of the latest that has come to an end, and why it got no answer, if so. */
@@ -65,6 +69,18 @@ export class RemoteStates implements StateSource {
     return isolate.state?.schema.version === version ? null : isolate.state;
   }
 
+  async afterRefusal(version: string): Promise<State | null> {
+    const isolate = this.#isolate;
+    if (since(isolate.confirmed) < KEYS_FRESH) {
+      return isolate.state?.schema.version === version ? null : isolate.state;
+    }
+    try {
+      return await this.newerThan(version);
+    } catch {
+      return null;
+    }
+  }
+
   seen(version: string): void {
     const { state, asked } = this.#isolate;
     if (state?.schema.version === version || since(asked) < ASK_INTERVAL) return;
@@ -93,7 +109,8 @@ export class RemoteStates implements StateSource {
   /** Asks the pooler and keeps what the answer gives. Returns why there was none, if so. */
   async #refresh(): Promise<string | null> {
     const isolate = this.#isolate;
-    isolate.asked = Date.now();
+    const asked = Date.now();
+    isolate.asked = asked;
     const gaveUp = new AbortController();
     const timer = setTimeout(() => gaveUp.abort(), ASK_PATIENCE);
     try {
@@ -102,14 +119,19 @@ export class RemoteStates implements StateSource {
         this.#hop.fetchSnapshot(known, gaveUp.signal),
         known === null ? this.#hop.fetchKeys(gaveUp.signal) : null,
       ]);
-      if (snapshot.kind === 'same') return null;
+      if (snapshot.kind === 'same') {
+        isolate.confirmed = asked;
+        return null;
+      }
       if (snapshot.kind === 'none') return 'The pooler has not loaded it yet.';
       if (snapshot.kind === 'failed') return snapshot.message;
-      const keys = early ?? (await this.#hop.fetchKeys(gaveUp.signal));
+      const together = early?.kind === 'keys' && early.snapshot === snapshot.snapshot.version;
+      const keys = together ? early : await this.#hop.fetchKeys(gaveUp.signal);
       if (keys.kind === 'failed') return keys.message;
       // A slower answer to an earlier question must not undo a newer one.
       if (isolate.state === null || isolate.state.schema.snapshot.loadedAt <= snapshot.snapshot.loadedAt) {
         isolate.state = nextState(isolate.state, snapshot.snapshot, keys.keys);
+        isolate.confirmed = asked;
       }
       return null;
     } finally {
