@@ -232,20 +232,24 @@ describe('the reset', () => {
     expect(await run(on, flight(traces))).toEqual([[['pg_temp', 'behind', '1h', '1', '1', '1', '1']]]);
   });
 
-  test('takes back a role and an identity that were not meant for the transaction only', async () => {
+  test('takes back a role that was not meant for the transaction only; another identity ends the connection', async () => {
     const on = await connection({}, database.uri);
     const who = flight(statement('select current_user::text, session_user::text'));
     const [[before] = []] = (await run(on, who)) as string[][][];
-    for (const setting of [`set role ${role}`, `set session authorization ${role}`]) {
-      const left = [statement('select public.dynamic($1)', [setting])];
-      await run(on, { statements: left, reset: true });
-      expect(await run(on, who)).toEqual([[before]]);
-    }
+    await run(on, { statements: [statement('select public.dynamic($1)', [`set role ${role}`])], reset: true });
+    expect(await run(on, who)).toEqual([[before]]);
+    // Without it the role stays.
     await run(on, flight(statement('select public.dynamic($1)', [`set role ${role}`])));
     expect(await run(on, who)).toEqual([[[role, before?.[1]]]]);
-    // Somebody else than who logged in is never reused.
-    await on.flight(flight(statement('select public.dynamic($1)', [`set session authorization ${role}`])));
-    expect(await on.free()).toBe(false);
+    // Somebody else than who logged in never is.
+    for (const reset of [false, true]) {
+      const other = await connection({}, database.uri);
+      await other.flight({
+        statements: [statement('select public.dynamic($1)', [`set session authorization ${role}`])],
+        reset,
+      });
+      expect(await other.free()).toBe(false);
+    }
   });
 
   test('gives up a connection on which SQL has prepared a statement: it may stand in for one of ours', async () => {

@@ -9,33 +9,29 @@ import type { Writer } from './writer.ts';
 /*
  * The batch that leaves nothing of a flight behind for the next role.
  *
- * DISCARD ALL would do it, but is not allowed in a batch of several statements, and it drops our named statements. What it does is done
- * one by one. Prepared statements are the exception: a function can DEALLOCATE one of our names and PREPARE another statement in its
- * place, which the next flight would then run as somebody else. Dropping all of ours each time would be dear, so the first statement only
- * looks whether SQL has prepared any, and fails if it has: its text begins with PREPARE, which is no integer. The connection is then
- * destroyed. The check itself is the unnamed statement, which SQL cannot replace; it comes first, because the names after it
- * could be the replaced ones.
+ * DISCARD ALL would do it, but it drops our named statements, and is not allowed in a batch of several. What it does is done one by
+ * one, with two exceptions.
+ *
+ * Prepared statements: a function can DEALLOCATE one of our names and PREPARE another statement in its place, which the next flight would
+ * then run as somebody else. Dropping all of ours each time would be dear, so the first statement only looks whether SQL has
+ * prepared any, and fails if it has: its text begins with PREPARE, which is no integer. The connection is then given up. The check itself
+ * is the unnamed statement, which SQL cannot replace; it comes first, because the names after it could be the replaced ones.
+ *
+ * The session's identity, which only a superuser can change: the server reports it, and the connection is given up.
  *
  * Not covered: what procedural languages keep in global variables (such as plperl's %_SHARED), and setseed().
  */
 const check: FlightStatement = {
-  text: 'select statement::pg_catalog.int4 from pg_catalog.pg_prepared_statement() where from_sql',
+  text: `select pg_catalog.pg_advisory_unlock_all(),
+    (select statement::pg_catalog.int4 from pg_catalog.pg_prepared_statement() where from_sql limit 1)`,
   parameters: [],
   prepare: 'unnamed',
   result: 'none',
 };
 
-/** In this order: whoever left a role or an identity behind has no more to say about what follows. */
-const utilities = [
-  'reset session authorization',
-  'reset role',
-  'reset all',
-  'close all',
-  'unlisten *',
-  'discard temp',
-  'discard sequences',
-  'select pg_catalog.pg_advisory_unlock_all()',
-].map((text): FlightStatement => ({ text, parameters: [], prepare: 'named', result: 'none' }));
+const utilities = ['reset role', 'reset all', 'close all', 'unlisten *', 'discard temp', 'discard sequences'].map(
+  (text): FlightStatement => ({ text, parameters: [], prepare: 'named', result: 'none' }),
+);
 
 const statements: readonly FlightStatement[] = [check, ...utilities];
 
