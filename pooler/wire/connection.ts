@@ -3,20 +3,24 @@ import { cancelBackend } from './cancel.ts';
 import { Cancelling } from './cancelling.ts';
 import type { ConnectionConfig } from './config.ts';
 import { DeadlineTimer } from './deadline.ts';
-import { encodeBatch } from './encode.ts';
 import { ConnectionError, type DatabaseError } from './errors.ts';
 import { readError, readErrorFields, readNotification, readParameter } from './fields.ts';
-import { copyRefusal, type FlightCallback, failedOnStaleNames, type Journey, lossOf, resultOf } from './journey.ts';
+import {
+  copyRefusal,
+  type FlightCallback,
+  failedOnStaleNames,
+  type Journey,
+  lossOf,
+  newJourney,
+  resultOf,
+} from './journey.ts';
 import { backend, ProtocolViolation, terminateMessage } from './messages.ts';
+import { Outbox } from './outbox.ts';
 import type { MessageHandler, MessageStream } from './reader.ts';
-import { Reset } from './reset.ts';
 import type { RowStream } from './row-stream.ts';
 import type { Session } from './startup.ts';
-import { StatementRegistry } from './statements.ts';
-import { rollbackStatements, wrapped } from './transaction.ts';
 import type { TransportListener } from './transport.ts';
 import type { CancelReason, ConnectionOptions, Flight, FlightResult } from './types.ts';
-import { Writer } from './writer.ts';
 
 /** `resetting`: the flight has been answered, but the connection is not free yet. `closing`: no more flights; the socket still exists. */
 export type ConnectionState = 'idle' | 'busy' | 'resetting' | 'closing' | 'closed';
@@ -27,13 +31,9 @@ export interface ConnectionObserver {
   closed(connection: Connection): void;
 }
 
-/** What a batch that is under way is for. */
-type Purpose = 'flight' | 'rollback' | 'reset';
-
 const idleStatus = 0x49;
 const failedStatus = 0x45;
 const canceled = '57014';
-const nothing = new Uint8Array(0);
 
 /**
  * A logged-in connection, which carries one flight at a time. It is free for the next one (state `idle`) only when the server has said so
@@ -43,16 +43,11 @@ export class Connection implements MessageHandler, TransportListener {
   readonly #session: Session;
   readonly #config: ConnectionConfig;
   readonly #options: ConnectionOptions;
-  readonly #writer = new Writer();
-  readonly #statements: StatementRegistry;
-  readonly #reset = new Reset();
+  readonly #outbox: Outbox;
   readonly #authorization: string | undefined;
   #observer: ConnectionObserver | null = null;
   #state: ConnectionState = 'idle';
   #journey: Journey | null = null;
-  /** Batches that are sent and not answered with ReadyForQuery, in order. */
-  readonly #pending: { readonly purpose: Purpose; readonly batch: Batch }[] = [];
-  #batchNumber = 0;
   #stream: RowStream | null = null;
   #cancelling: Cancelling | null = null;
   /** What has to be done before the connection is free: an open transaction to roll back, a reset that was cancelled. */
@@ -74,7 +69,7 @@ export class Connection implements MessageHandler, TransportListener {
     this.#session = session;
     this.#config = config;
     this.#options = options;
-    this.#statements = new StatementRegistry(options.statementCapacity ?? 256);
+    this.#outbox = new Outbox(options.statementCapacity ?? 256);
     this.#authorization = session.parameters.get('session_authorization');
     session.reader.handOver(this);
     session.transport.listen(this);
@@ -100,7 +95,7 @@ export class Connection implements MessageHandler, TransportListener {
 
   /** How many named statements are kept. */
   get preparedStatements(): number {
-    return this.#statements.size;
+    return this.#outbox.statements.size;
   }
 
   observe(observer: ConnectionObserver): void {
@@ -110,7 +105,7 @@ export class Connection implements MessageHandler, TransportListener {
 
   /** No statement is to be reused, because what they were planned on has changed. They are closed with the next flight. */
   forgetStatements(): void {
-    this.#statements.discardAll();
+    this.#outbox.statements.discardAll();
   }
 
   /**
@@ -129,32 +124,18 @@ export class Connection implements MessageHandler, TransportListener {
       done(new ConnectionError('closed', `the connection is not free but ${this.#state}`), null);
       return;
     }
-    const journey: Journey = {
-      flight,
-      done,
-      batch: new Batch(wrapped(flight)),
-      attempts: 1,
-      handedOver: false,
-      answered: false,
-      cancelled: null,
-      retry: false,
-    };
+    const journey = newJourney(flight, done);
     try {
-      this.#encodeFlight(journey);
+      this.#outbox.writeFlight(journey);
     } catch (error) {
-      // Only text that the protocol cannot carry gets here; the registry has been put right by encodeBatch.
-      this.#pending.length = 0;
-      this.#writer.discard();
-      done(
-        error instanceof RangeError ? error : new RangeError('the flight cannot be encoded', { cause: error }),
-        null,
-      );
+      if (!(error instanceof RangeError)) throw error;
+      done(error, null);
       return;
     }
     this.#state = 'busy';
     this.#journey = journey;
     this.#repetitions = 0;
-    this.#sendFlight(journey);
+    this.#outbox.sendFlight(journey, this.#session.transport.socket);
     if (flight.deadline !== undefined) this.#deadline.set(flight.deadline);
     if (flight.signal !== undefined) {
       flight.signal.addEventListener('abort', this.#onAbort);
@@ -184,8 +165,12 @@ export class Connection implements MessageHandler, TransportListener {
     try {
       return this.#session.reader.push(chunk, length);
     } catch (error) {
-      if (!(error instanceof ProtocolViolation)) throw error;
-      this.#abandon(new ConnectionError('protocol', `the server broke the protocol: ${error.message}`, error));
+      this.#abandon(
+        error instanceof ProtocolViolation
+          ? new ConnectionError('protocol', `the server broke the protocol: ${error.message}`, error)
+          : // A sink has thrown: what it has missed cannot be had again.
+            new ConnectionError('unknown', 'the answer could not be taken', error),
+      );
       return true;
     }
   }
@@ -215,7 +200,7 @@ export class Connection implements MessageHandler, TransportListener {
         if (error.fatal) {
           this.#fatal = error;
           // The server closes now; it is waited for, because what it has said before tells what became of the flight.
-          if (this.#pending.length === 0) this.#abandon(null);
+          if (this.#outbox.empty) this.#abandon(null);
           else this.#grace(this.#options.closeTimeout ?? 1000, () => this.#session.transport.destroy());
           return;
         }
@@ -234,14 +219,14 @@ export class Connection implements MessageHandler, TransportListener {
         this.#options.onNotification?.(readNotification(bytes, start, end));
         return;
     }
-    const first = this.#pending[0];
+    const { first } = this.#outbox;
     if (first === undefined) throw new ProtocolViolation(`message '${String.fromCharCode(type)}' while idle`);
-    first.batch.message(type, bytes, start, end, owned, this.#statements);
+    first.batch.message(type, bytes, start, end, owned, this.#outbox.statements);
     if (first.batch.copying !== null) this.#refuseCopy(first.batch.copying);
   }
 
   rowStream(): MessageStream | null {
-    const stream = this.#pending[0]?.batch.rowStream() ?? null;
+    const stream = this.#outbox.first?.batch.rowStream() ?? null;
     if (stream !== null) {
       stream.resume = () => this.#session.transport.resume();
       // Nobody waits for it any more.
@@ -251,37 +236,11 @@ export class Connection implements MessageHandler, TransportListener {
     return stream;
   }
 
-  #encodeFlight(journey: Journey): void {
-    this.#add('flight', journey.batch);
-    if (journey.flight.reset) this.#addReset();
-  }
-
-  #add(purpose: Purpose, batch: Batch): void {
-    encodeBatch(this.#writer, batch, this.#statements, ++this.#batchNumber);
-    this.#pending.push({ purpose, batch });
-  }
-
-  #addReset(): void {
-    this.#pending.push({ purpose: 'reset', batch: this.#reset.encode(this.#writer, this.#statements) });
-  }
-
-  #sendFlight(journey: Journey): void {
-    const { socket } = this.#session.transport;
-    journey.handedOver = this.#writer.flush(socket);
-    if (journey.handedOver) return;
-    const { batch } = journey;
-    // An empty write ends after everything before it.
-    socket.write(nothing, (error) => {
-      if (!error && journey.batch === batch) journey.handedOver = true;
-    });
-  }
-
   /** ReadyForQuery: one batch is through. */
   #ready(status: number | undefined): void {
-    const through = this.#pending.shift();
+    const through = this.#outbox.take();
     if (through === undefined) throw new ProtocolViolation('ready without having been asked');
     const { purpose, batch } = through;
-    batch.finish(this.#statements);
     this.#stream = null;
     const journey = this.#journey;
     if (journey === null) throw new ProtocolViolation('an answer that nobody waits for');
@@ -294,11 +253,10 @@ export class Connection implements MessageHandler, TransportListener {
         if (status !== idleStatus) this.#repeat(journey, batch, 'rollback');
         break;
       case 'reset':
-        this.#reset.ended(batch);
         // In a failed transaction, or before the flight goes a second time, it had no chance; another one follows.
         if (this.#rollbackDue) this.#resetDue = true;
         else if (journey.retry) {
-          if (batch.error !== null) this.#statements.discardAll();
+          if (batch.error !== null) this.#outbox.statements.discardAll();
         } else if (batch.error !== null || status !== idleStatus) this.#repeat(journey, batch, 'reset');
         break;
     }
@@ -313,8 +271,8 @@ export class Connection implements MessageHandler, TransportListener {
     }
     if (journey.attempts === 1 && failedOnStaleNames(batch) && !batch.streamed && journey.cancelled === null) {
       journey.retry = true;
-      if (batch.error?.code === '26000') this.#statements.discardAll();
-      else for (const name of batch.named) if (name !== null) this.#statements.discard(name);
+      if (batch.error?.code === '26000') this.#outbox.statements.discardAll();
+      else for (const name of batch.named) if (name !== null) this.#outbox.statements.discard(name);
       return;
     }
     const result = resultOf(journey, batch.error);
@@ -340,22 +298,21 @@ export class Connection implements MessageHandler, TransportListener {
   /** Does what is still to be done, when nothing is under way. */
   #continue(): void {
     const journey = this.#journey;
-    if (journey === null || this.#pending.length > 0 || this.#cancelling?.active === true || this.#ended) return;
+    if (journey === null || !this.#outbox.empty || this.#cancelling?.active === true || this.#ended) return;
+    const { socket } = this.#session.transport;
     if (this.#rollbackDue) {
       this.#rollbackDue = false;
-      this.#add('rollback', new Batch(rollbackStatements));
-      this.#writer.flush(this.#session.transport.socket);
+      this.#outbox.sendRollback(socket);
     } else if (journey.retry) {
       journey.retry = false;
       journey.attempts = 2;
       this.#resetDue = false;
       journey.batch = new Batch(journey.batch.statements);
-      this.#encodeFlight(journey);
-      this.#sendFlight(journey);
+      this.#outbox.writeFlight(journey);
+      this.#outbox.sendFlight(journey, socket);
     } else if (this.#resetDue) {
       this.#resetDue = false;
-      this.#addReset();
-      this.#writer.flush(this.#session.transport.socket);
+      this.#outbox.sendReset(socket);
     } else this.#release();
   }
 
@@ -455,7 +412,7 @@ export class Connection implements MessageHandler, TransportListener {
     if (this.#ended) return;
     const { transport, reader } = this.#session;
     const journey = this.#journey;
-    const running = this.#pending.length > 0 && this.#cancelling === null;
+    const running = !this.#outbox.empty && this.#cancelling === null;
     this.#cancelling?.stop();
     this.#state = 'closing';
     reader.stop();

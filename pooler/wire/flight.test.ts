@@ -409,6 +409,18 @@ describe('a large row', () => {
   });
 });
 
+test('a sink that throws costs its connection, nothing else', async () => {
+  const on = await connection();
+  const fail = () => {
+    throw new Error('the client is gone');
+  };
+  const sink = { start: () => undefined, chunk: fail, end: () => undefined };
+  const large = statement("select repeat('x', 20000000)", [], { result: 'row', sink });
+  const error = { kind: 'unknown', cause: new Error('the client is gone') };
+  await expect(on.flight(flight(large))).rejects.toMatchObject(error);
+  expect(await on.free()).toBe(false);
+});
+
 describe('COPY', () => {
   test('is refused and costs the connection, and writes nothing', async () => {
     const on = await connection({}, database.uri);

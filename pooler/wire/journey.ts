@@ -1,5 +1,6 @@
-import type { Batch } from './batch.ts';
+import { Batch } from './batch.ts';
 import { ConnectionError, DatabaseError } from './errors.ts';
+import { wrapped } from './transaction.ts';
 import type { CancelReason, Flight, FlightResult } from './types.ts';
 
 /** Called once with the result, or with the reason why there is none. */
@@ -19,6 +20,19 @@ export type Journey = {
   /** Stale names made this attempt fail: another one follows when the connection is free. */
   retry: boolean;
 };
+
+export function newJourney(flight: Flight, done: FlightCallback): Journey {
+  return {
+    flight,
+    done,
+    batch: new Batch(wrapped(flight)),
+    attempts: 1,
+    handedOver: false,
+    answered: false,
+    cancelled: null,
+    retry: false,
+  };
+}
 
 /**
  * True when names of an earlier batch no longer fit what they stand for, so that the flight may succeed on fresh ones. The server has

@@ -8,7 +8,7 @@ const keepLimit = 256 * 1024;
 export interface Sink {
   cork(): void;
   uncork(): void;
-  write(bytes: Uint8Array): boolean;
+  write(bytes: Uint8Array, written?: (error?: Error | null) => void): boolean;
   readonly writableLength: number;
 }
 
