@@ -111,12 +111,25 @@ export class HttpHop implements Hop {
     payload: TransactionPayload | null,
     signal: CancelSignal | null,
   ): Promise<TransactionOutcome> {
-    const whole = payload === null || payload instanceof Uint8Array;
-    const upload = whole ? null : new UploadStream(encodePieces(request, payload));
+    if (payload === null || payload instanceof Uint8Array) {
+      return await this.#post(request, encodeRequest(request, payload), signal);
+    }
+    const upload = new UploadStream(encodePieces(request, payload));
+    const outcome = await this.#post(request, upload.stream, signal);
+    // What is wrong with the payload broke the message off: it has no end, so nothing has run, whatever the answer says.
+    if (upload.failure !== null) throw upload.failure;
+    return outcome;
+  }
+
+  async #post(
+    request: TransactionRequest,
+    body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
+    signal: CancelSignal | null,
+  ): Promise<TransactionOutcome> {
     const init = {
       method: 'POST',
       headers: { authorization: this.#authorization, 'content-type': REQUEST_TYPE },
-      body: whole ? encodeRequest(request, payload) : (upload?.stream ?? null),
+      body,
       // Fetch standard: a stream is sent before the answer is read. Node insists on the word.
       duplex: 'half',
       redirect: 'manual',
@@ -126,7 +139,6 @@ export class HttpHop implements Hop {
     try {
       response = await this.#fetch(`${this.#base}/v1/transaction`, init);
     } catch (error) {
-      if (upload !== null) upload.check();
       if (signal?.aborted) return cancelled();
       return transportFailure(request, !neverSent(error), 'The pooler cannot be reached.');
     }
