@@ -72,3 +72,8 @@ test('every call is qualified, and every setting ends with the transaction', () 
   const calls = text.split('set_config').length - 1;
   expect(text.match(/pg_catalog\.set_config\([^,()]+, [^,()]+, true\)/g)).toHaveLength(calls);
 });
+
+test('an empty name in db-extra-search-path stays in the list', () => {
+  const gaps = new SettingsWriter({ dbSchemas: ['api'], dbExtraSearchPath: ['public', '', 'x'], appSettings: [] });
+  expect(gaps.write(plain).parameters[0]).toBe('"api", "public", "", "x"');
+});

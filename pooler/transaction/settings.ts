@@ -39,7 +39,9 @@ export class SettingsWriter {
   readonly #texts = new Map<string, string>();
 
   constructor(config: Pick<Config, 'dbSchemas' | 'dbExtraSearchPath' | 'appSettings'>) {
-    this.#extraSearchPath = config.dbExtraSearchPath.map((schema) => `, ${quoteIdent(schema)}`).join('');
+    // In a search_path a name may be empty (`public,,other`): nothing is found there.
+    const names = config.dbExtraSearchPath.map((schema) => (schema === '' ? '""' : quoteIdent(schema)));
+    this.#extraSearchPath = names.map((name) => `, ${name}`).join('');
     this.#searchPaths = new Map(config.dbSchemas.map((schema) => [schema, this.#searchPath(schema)]));
     this.#appSettings = config.appSettings;
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
-import { qualified, quoteIdent, quoteLiteral, quoteQualified } from './identifiers.ts';
+import { EmptyNameError, qualified, quoteIdent, quoteLiteral, quoteQualified } from './identifiers.ts';
 
 let database: TestDatabase;
 
@@ -40,4 +40,12 @@ test('a name ends at a NUL, and a schema may be missing', () => {
   expect(quoteLiteral("a'\0b")).toBe("'a'''");
   expect(quoteQualified(qualified('s', 't'))).toBe('"s"."t"');
   expect(quoteQualified(qualified('', 't'))).toBe('"t"');
+});
+
+test('a name without characters is refused as the server would refuse it', async () => {
+  const answered = await database.sql.unsafe('select 1 as ""').catch((error: unknown) => error);
+  const refused = new EmptyNameError();
+  expect(answered).toMatchObject({ code: refused.code, message: refused.message });
+  expect(() => quoteIdent('')).toThrow(EmptyNameError);
+  expect(() => quoteIdent('\0a')).toThrow(EmptyNameError);
 });
