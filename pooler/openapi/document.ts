@@ -25,10 +25,10 @@ const ROOT = object([
   [
     'get',
     object([
-      ['tags', array([text('Introspection')])],
-      ['summary', text('OpenAPI description (this document)')],
       ['produces', array(DOCUMENT_TYPES.map(text))],
       ['responses', object([['200', object([['description', text('OK')]])]])],
+      ['summary', text('OpenAPI description (this document)')],
+      ['tags', array([text('Introspection')])],
     ]),
   ],
 ]);

@@ -5,17 +5,17 @@ import type { CancelSignal } from '../../shared/hop/cancellation.ts';
 import type { Hop, TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
 import { Schema } from '../../shared/snapshot/schema.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
+import type { Loaded } from '../snapshot/source.ts';
 import { POSTGREST_VERSION } from '../version.ts';
 import { addressOf } from './address.ts';
-import { documentPieces } from './document.ts';
+import { type Api, documentPieces } from './document.ts';
 import type { DocumentFacts } from './facts.ts';
 import { readVisible, type Visible, visibleStatement } from './visible.ts';
 
 /** What documents are written from. */
 export interface DocumentSource {
   readonly snapshot: Snapshot;
-  /** Null where documents are not wanted. */
-  readonly documentFacts: DocumentFacts | null;
+  readonly documentFacts: DocumentFacts;
   readonly config: Config;
 }
 
@@ -40,44 +40,47 @@ async function gathered(pieces: Iterable<string>): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-function pieces(schemaName: string, visible: Visible, schema: Schema, facts: DocumentFacts, config: Config) {
-  const tables = schema.snapshot.tables
-    .filter((table) => table.schema === schemaName && (visible.tables?.has(table.name) ?? true))
-    .map((table) => ({
-      table,
-      facts: facts.table(table),
-      relationships: schema.relationships(table, table.schema),
-    }));
-  return documentPieces({
+/** What the caller sees of a schema, with what is known of it here. `schema` is the source's snapshot. */
+export function apiOf(source: DocumentSource, schema: Schema, name: string, visible: Visible): Api {
+  const { config, documentFacts: facts } = source;
+  const tables = source.snapshot.tables.filter(
+    (table) => table.schema === name && (visible.tables === null || visible.tables.has(table.name)),
+  );
+  return {
     address: addressOf(config),
     version: POSTGREST_VERSION,
     comment: visible.comment,
-    tables,
-    functions: visible.functions ?? facts.functions.get(schemaName) ?? [],
+    tables: tables.map((table) => ({
+      table,
+      facts: facts.table(table),
+      relationships: schema.relationships(table, table.schema),
+    })),
+    functions: visible.functions ?? facts.functions.get(name) ?? [],
     security: config.openapiSecurityActive,
-  });
+  };
 }
 
 /**
  * A hop that writes documents from `source`. What the caller sees is asked for in the request's own transaction, as the hop
  * runs any: role, settings and pre-request apply.
  */
-export function withDocuments(hop: Hop, source: () => DocumentSource | null): Hop {
+export function withDocuments(hop: Hop, source: () => Loaded | null): Hop {
   let schema: Schema | null = null;
 
   async function answer(request: TransactionRequest, signal: CancelSignal | null): Promise<TransactionOutcome> {
-    const current = source();
-    const mode = current?.config.openapiMode ?? 'disabled';
-    const facts = current?.documentFacts ?? null;
-    if (current === null || facts === null || mode === 'disabled') {
+    const loaded = source();
+    const mode = loaded?.config.openapiMode ?? 'disabled';
+    if (loaded === null || loaded.documentFacts === null || mode === 'disabled') {
       return await hop.transaction({ ...request, statements: [] }, null, signal);
     }
+    const { snapshot, documentFacts, config } = loaded;
     const statements = [visibleStatement(request.schema, mode)];
     const outcome = await hop.transaction({ ...request, access: 'read only', statements }, null, signal);
     if (!outcome.ok) return outcome;
     const visible = readVisible(outcome.statements[0], mode);
-    if (schema?.snapshot !== current.snapshot) schema = new Schema(current.snapshot);
-    const body = await gathered(pieces(request.schema, visible, schema, facts, current.config));
+    if (schema?.snapshot !== snapshot) schema = new Schema(snapshot);
+    const api = apiOf({ snapshot, documentFacts, config }, schema, request.schema, visible);
+    const body = await gathered(documentPieces(api));
     return { ok: true, snapshot: outcome.snapshot, statements: [], body, length: body.length };
   }
 

@@ -1,6 +1,5 @@
 /** PostgreSQL's types as Swagger 2.0 has them. */
-import type { Member } from './json.ts';
-import { object, text } from './json.ts';
+import { object, optional, text } from './json.ts';
 
 type SwaggerType = 'array' | 'boolean' | 'integer' | 'number' | 'string';
 
@@ -42,31 +41,39 @@ export const isString = (type: string): boolean => swaggerType(type) === 'string
 
 const elementOf = (arrayType: string): string => arrayType.slice(0, -2);
 
-function typeMember(type: SwaggerType | null): Member {
-  return ['type', type === null ? null : text(type)];
+/** Members of a schema or a parameter, as JSON text; null is left out. */
+export interface TypeMembers {
+  readonly collectionFormat?: string;
+  readonly format: string | null;
+  readonly items: string | null;
+  readonly type: string | null;
 }
 
-const formatMember = (type: string): Member => ['format', text(swaggerFormat(type))];
+const formatOf = (type: string): string => text(swaggerFormat(type));
 
 /** What a schema says of a value of this type. */
-export function valueType(type: string): readonly Member[] {
+export function valueType(type: string): TypeMembers {
   const swagger = swaggerType(type);
-  const items = swagger === 'array' ? object([typeMember(swaggerType(elementOf(type)))]) : null;
-  return [typeMember(swagger), formatMember(type), ['items', items]];
+  const items = swagger === 'array' ? object([['type', optional(swaggerType(elementOf(type)))]]) : null;
+  return { format: formatOf(type), items, type: optional(swagger) };
 }
 
-/** What a parameter of the query says of its type: an array is a text such as `{1,2}`, and any other that has none. */
-export function queryType(type: string): readonly Member[] {
+/** What a parameter of the query says of its type: an array is a text such as `{1,2}`, as is any other that has none. */
+export function queryType(type: string): TypeMembers {
   const swagger = swaggerType(type);
-  return [typeMember(swagger === null || swagger === 'array' ? 'string' : swagger), formatMember(type)];
+  return { format: formatOf(type), items: null, type: text(swagger === 'array' ? 'string' : (swagger ?? 'string')) };
 }
 
 /** The same of a variadic parameter, which is given once for each element. */
-export function repeatedType(type: string): readonly Member[] {
+export function repeatedType(type: string): TypeMembers {
   const element = elementOf(type);
-  return [
-    typeMember(swaggerType(type) ?? 'string'),
-    ['items', object([typeMember(swaggerType(element)), formatMember(element)])],
-    ['collectionFormat', text('multi')],
-  ];
+  return {
+    collectionFormat: text('multi'),
+    format: null,
+    items: object([
+      ['format', formatOf(element)],
+      ['type', optional(swaggerType(element))],
+    ]),
+    type: text(swaggerType(type) ?? 'string'),
+  };
 }

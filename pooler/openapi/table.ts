@@ -68,14 +68,17 @@ function columnDescription(documented: DocumentedTable, column: Column, comment:
 
 function property(documented: DocumentedTable, column: Column): Member {
   const { comment, maxLength, labels } = factsOf(documented, column);
+  const { format, items, type } = valueType(column.baseType);
   return [
     column.name,
     object([
       ['default', defaultValue(column)],
       ['description', optional(columnDescription(documented, column, comment))],
-      ...valueType(column.baseType),
-      ['maxLength', maxLength === null ? null : String(maxLength)],
       ['enum', arrayOrNone(labels.map(text))],
+      ['format', format],
+      ['items', items],
+      ['maxLength', maxLength === null ? null : String(maxLength)],
+      ['type', type],
     ]),
   ];
 }
@@ -132,11 +135,11 @@ export function tableOperations({ table, facts }: DocumentedTable): string {
   const filters = table.columns.map((column) => filterName(table, column));
   const operation = (parameters: readonly string[], responses: readonly string[]): string =>
     object([
-      ['tags', array([text(table.name)])],
-      ['summary', optional(comment?.title ?? null)],
       ['description', optional(comment?.rest || null)],
       ['parameters', array(parameters.map((name) => reference('parameters', name)))],
       ['responses', `{${responses.join()}}`],
+      ['summary', optional(comment?.title ?? null)],
+      ['tags', array([text(table.name)])],
     ]);
   const rows = object([
     ['items', reference('definitions', table.name)],

@@ -1,10 +1,13 @@
 /**
- * How long a snapshot of a large schema takes and how large it is:
+ * How long a snapshot of a large schema takes and how large it is, and the same of its OpenAPI document:
  * `node test/bench/snapshot.ts <superuser's connection URI> [tables views functions]`.
  * Makes a database of its own and drops it afterwards. The figures stand in docs/schema-cache.md.
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import postgres from 'postgres';
+import { documentPieces } from '../../pooler/openapi/document.ts';
+import { apiOf } from '../../pooler/openapi/documents.ts';
+import { loadDocumentFacts } from '../../pooler/openapi/facts.ts';
 import { loadCatalog } from '../../pooler/snapshot/load.ts';
 import { resolveConfig } from '../../shared/config/resolve.ts';
 import { workerSettings } from '../../shared/config/worker-settings.ts';
@@ -77,7 +80,9 @@ async function generate(sql: postgres.Sql, tables: number, views: number, routin
 }
 
 async function bench(sql: postgres.Sql): Promise<void> {
-  const resolved = resolveConfig({ env: { PGRST_DB_URI: 'postgresql://', PGRST_DB_SCHEMAS: 'app' } });
+  const resolved = resolveConfig({
+    env: { PGRST_DB_URI: 'postgresql://', PGRST_DB_SCHEMAS: 'app', PGRST_OPENAPI_MODE: 'ignore-privileges' },
+  });
   if (!resolved.config) throw new Error(resolved.errors.join('\n'));
   const { config } = resolved;
   const catalog = await measure(() => loadCatalog(sql, config));
@@ -94,6 +99,13 @@ async function bench(sql: postgres.Sql): Promise<void> {
     schema.relationships({ schema: 'app', name: 'item_1' }, 'app');
     schema.routines({ schema: 'app', name: 'do_1' });
   });
+  const facts = await measure(() => loadDocumentFacts(sql, config));
+  if (facts.value === null) throw new Error('Documents are disabled.');
+  const source = { snapshot, documentFacts: facts.value, config };
+  const written = await measure(() => {
+    const api = apiOf(source, new Schema(snapshot), 'app', { tables: null, functions: null, comment: null });
+    return Buffer.from([...documentPieces(api)].join(''));
+  });
   const kilobytes = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
   console.table({
     tables: snapshot.tables.length,
@@ -108,6 +120,9 @@ async function bench(sql: postgres.Sql): Promise<void> {
     'parse, ms': Math.round(parsed.ms),
     'check of the hash, ms': Math.round(checked.ms),
     'first index, ms': Math.round(indexed.ms),
+    'facts for documents, ms': Math.round(facts.ms),
+    'document, ms': Math.round(written.ms),
+    document: kilobytes(written.value.length),
   });
 }
 
