@@ -110,9 +110,10 @@ describe.each(modes)('%s', (mode) => {
       isolation: 'read committed',
       'read only': 'on',
     });
-    const sessions = await database.sql`
+    // The reset may still be under way.
+    const busy = () => database.sql`
       select from pg_stat_activity where datname = ${database.name} and usename <> 'postgres' and state <> 'idle'`;
-    expect(sessions).toHaveLength(0);
+    await expect.poll(busy).toHaveLength(0);
   };
 
   test.each(failures)('%s', async (_, status, code, method, target, ask) => {
