@@ -43,7 +43,7 @@ describe('reading', () => {
 
   test('one that breaks off is the client’s mistake', async () => {
     const body = new LargeBody(arriving(['a'], new Error('ECONNRESET')));
-    await expect(body.whole()).rejects.toMatchObject({ status: 400, code: 'EDGE010' });
+    await expect(body.whole()).rejects.toMatchObject({ status: 400, code: 'EDGE011' });
     const refused = new LargeBody(arriving(['a'], new ApiError(413, { code: 'EDGE005', message: '' })));
     await expect(refused.whole()).rejects.toMatchObject({ status: 413 });
     expect(await refused.discard()).toBe(true);

@@ -9,7 +9,7 @@ export const WHOLE_LIMIT = 1024 * 1024;
 const DISCARD_LIMIT = 64 * 1024 * 1024;
 
 const brokenOff = (): ApiError =>
-  new ApiError(400, { code: 'EDGE010', message: 'The request body broke off before its end' });
+  new ApiError(400, { code: 'EDGE011', message: 'The request body broke off before its end' });
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const [only] = pieces;
