@@ -8,14 +8,10 @@ import { withDocuments } from './openapi/documents.ts';
 import { Pool, type PoolEvent } from './pool/index.ts';
 import { MissingSchemaError } from './snapshot/load.ts';
 import { type Loaded, SnapshotSource, type SnapshotSourceOptions } from './snapshot/source.ts';
+import { StartError } from './start-error.ts';
 import { createTransactor, type DatabaseFacts, type Trust } from './transaction/transactor.ts';
 import { VERSION } from './version.ts';
 import { type ConnectionConfig, ConnectionStringError, connect, parseConnectionString } from './wire/index.ts';
-
-/** What keeps a program from starting, in words for whoever started it. */
-export class StartError extends Error {
-  override readonly name = 'StartError';
-}
 
 export interface PoolerOptions {
   readonly configuration: ConfigSource;

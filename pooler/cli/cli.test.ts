@@ -1,21 +1,20 @@
 /** The command line as a user runs it: real processes in front of a real database. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { get } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { HOP_VERSION, type TransactionRequest } from '../../shared/hop/types.ts';
 import { selfSigned } from '../../test/certificate.ts';
 import { freePort } from '../../test/cluster.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
+import { edgerest, killAll, main, says } from './program.fixture.ts';
 
-const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 const secret = 'reallyreallyreallyreallyverysafe';
 const login = uniqueName('cli_login');
 const anon = uniqueName('cli_anon');
@@ -34,45 +33,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-interface Process {
-  readonly child: ChildProcess;
-  readonly exited: Promise<number | null>;
-  out(): string;
-  said(): string;
-}
-
-const processes: Process[] = [];
-afterEach(() => {
-  for (const { child } of processes.splice(0)) child.kill('SIGKILL');
-});
-
-function edgerest(args: readonly string[], env: Readonly<Record<string, string>> = {}): Process {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(PGRST_|EDGEREST_|PG)/.test(name));
-  const child = spawn(process.execPath, [main, ...args], {
-    env: { ...Object.fromEntries(inherited), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let out = '';
-  let said = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    out += chunk;
-  });
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    said += chunk;
-  });
-  const exited = once(child, 'close').then(([code]: (number | null)[]) => code ?? null);
-  const running = { child, exited, out: () => out, said: () => said };
-  processes.push(running);
-  return running;
-}
-
-/** Waits until the process has said something like this. */
-async function says(running: Process, pattern: RegExp): Promise<void> {
-  while (!pattern.test(running.said())) {
-    if (running.child.exitCode !== null) throw new Error(`ended without ${pattern}: ${running.said()}`);
-    await sleep(20);
-  }
-}
+afterEach(killAll);
 
 const variables = async (more: Readonly<Record<string, string>> = {}): Promise<Record<string, string>> => ({
   PGRST_DB_URI: database.uriAs(login, 'the-password'),
@@ -117,6 +78,111 @@ describe('the command line', () => {
     expect(running.said()).toContain(`edgerest: ${message}`);
     expect(running.said()).toContain('Usage:');
   });
+
+  test('a command explains itself', async () => {
+    const running = edgerest(['pooler', '--help']);
+    expect(await running.exited).toBe(0);
+    for (const word of ['edgerest pooler [options] [FILE]', '127.0.0.1:3010', 'SIGUSR2']) {
+      expect(running.out()).toContain(word);
+    }
+  });
+
+  test('--example is a configuration file', async () => {
+    const running = edgerest(['--example']);
+    expect(await running.exited).toBe(0);
+    expect(running.out()).toMatch(/^# db-schemas = "public"$/m);
+  });
+});
+
+describe('--dump-config', () => {
+  const dumped = async (args: readonly string[], env: Readonly<Record<string, string>>) => {
+    const running = edgerest(args, env);
+    return { code: await running.exited, out: running.out(), said: running.said() };
+  };
+
+  test('shows what file, environment and database amount to', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'edgerest-cli-'));
+    const file = join(folder, 'test.conf');
+    await writeFile(file, 'db-max-rows = 1\ndb-plan-enabled = true\ndb-schemas = "of_file"\n');
+    await database.sql.unsafe(`alter role ${login} set pgrst.db_max_rows = '3'`);
+    const env = {
+      PGRST_DB_URI: database.uriAs(login, 'the-password'),
+      PGRST_DB_MAX_ROWS: '2',
+      PGRST_DB_SCHEMAS: 'of_env',
+    };
+    const { code, out, said } = await dumped(['--dump-config', file], env);
+    expect({ code, said }).toEqual({ code: 0, said: '' });
+    for (const line of ['db-max-rows = 3', 'db-plan-enabled = true', 'db-schemas = "of_env"']) {
+      expect(out.split('\n')).toContain(line);
+    }
+    await database.sql.unsafe(`alter role ${login} set pgrst.db_max_rows = 'x'`);
+    expect(await dumped(['serve', '--dump-config'], env)).toMatchObject({
+      code: 1,
+      out: '',
+      said: 'edgerest: pgrst.db_max_rows is "x": it must be a whole number, at least 0.\n',
+    });
+    await database.sql.unsafe(`alter role ${login} reset all`);
+    await rm(folder, { recursive: true });
+  });
+
+  test('does without a database that is away', async () => {
+    const uri = `postgresql://x:y@127.0.0.1:${await freePort()}/x`;
+    const { code, out, said } = await dumped(['--dump-config'], { PGRST_DB_URI: uri });
+    expect(code).toBe(0);
+    expect(out).toContain('db-pool = 10\n');
+    expect(said).toMatch(/: Failed to query database settings for the config parameters: connect ECONNREFUSED/);
+  });
+
+  test('is refused without its file', async () => {
+    expect(await dumped(['--dump-config', '/no/such/file'], {})).toMatchObject({
+      code: 1,
+      said: 'edgerest: the configuration file /no/such/file cannot be read.\n',
+    });
+  });
+
+  test('by the name of the binary that is replaced', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'edgerest-cli-'));
+    const script = join(folder, 'postgrest');
+    await symlink(main, script);
+    const running = edgerest(['--version'], {}, { script });
+    expect(await running.exited).toBe(0);
+    const served = edgerest([], { PGRST_DB_POOL: 'x' }, { script });
+    expect(await served.exited).toBe(1);
+    expect(served.said()).toContain('edgerest: PGRST_DB_POOL is "x"');
+    await rm(folder, { recursive: true });
+  });
+});
+
+describe('--dump-schema', () => {
+  test('is the schema cache as JSON', async () => {
+    const running = edgerest(['--dump-schema'], await variables());
+    expect(await running.exited).toBe(0);
+    expect(JSON.parse(running.out())).toMatchObject({ tables: [{ name: 'item' }], settings: { dbAnonRole: anon } });
+  });
+
+  test('that cannot be loaded is one line', async () => {
+    const running = edgerest(['--dump-schema'], await variables({ PGRST_DB_SCHEMAS: 'no_such' }));
+    expect(await running.exited).toBe(1);
+    expect(running.said()).toBe(
+      'edgerest: the schema cache cannot be loaded: db-schemas names schemas that do not exist: "no_such"\n',
+    );
+  });
+});
+
+test('--ready has an exit code', async () => {
+  const admin = createHttpServer((_, response) => response.end());
+  admin.listen(0, '127.0.0.1');
+  await once(admin, 'listening');
+  const bound = admin.address();
+  const port = bound !== null && typeof bound === 'object' ? String(bound.port) : '';
+  const env = { PGRST_ADMIN_SERVER_HOST: 'localhost', PGRST_ADMIN_SERVER_PORT: port };
+  const ready = edgerest(['--ready'], env);
+  expect([await ready.exited, ready.out()]).toEqual([0, `OK: http://localhost:${port}/ready\n`]);
+  admin.close();
+  await once(admin, 'close');
+  const away = edgerest(['serve', '--ready'], env);
+  expect(await away.exited).toBe(1);
+  expect(away.said()).toContain(`ERROR: connection refused to http://localhost:${port}/ready\n`);
 });
 
 describe('a start that cannot succeed is one clear line:', () => {

@@ -6,7 +6,8 @@ import { nextState, type State } from '../../worker/state.ts';
 import { HopServer, type HopServerOptions } from '../hop/server.ts';
 import type { Log } from '../log.ts';
 import type { Loaded } from '../snapshot/source.ts';
-import { type Pooler, StartError } from '../start.ts';
+import type { Pooler } from '../start.ts';
+import { StartError } from '../start-error.ts';
 import type { Trust } from '../transaction/transactor.ts';
 import { listen } from './listen.ts';
 

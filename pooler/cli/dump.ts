@@ -3,7 +3,8 @@ import type { Sql } from 'postgres';
 import { ConfigurationError } from '../config/configuration.ts';
 import { singleConnection } from '../snapshot/client.ts';
 import { loadSnapshot } from '../snapshot/load.ts';
-import { connectionConfig, StartError } from '../start.ts';
+import { connectionConfig } from '../start.ts';
+import { StartError } from '../start-error.ts';
 import type { Configured } from './config.ts';
 import { dumpConfig } from './dump-config.ts';
 
@@ -43,7 +44,7 @@ export async function schemaText(configured: Configured): Promise<string> {
     );
     return `${JSON.stringify(snapshot)}\n`;
   } catch (error) {
-    if (error instanceof ConfigurationError || error instanceof StartError) throw error;
+    if (error instanceof StartError) throw error;
     throw new StartError(`the schema cache cannot be loaded: ${messageOf(error)}`);
   }
 }

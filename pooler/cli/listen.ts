@@ -1,6 +1,6 @@
 /** Opening a server's port, with refusals in plain words. */
 import type { Server } from 'node:net';
-import { StartError } from '../start.ts';
+import { StartError } from '../start-error.ts';
 
 interface Address {
   readonly host: string;

@@ -1,26 +1,27 @@
 #!/usr/bin/env node
 /** The command line: `edgerest <command>`. */
 import { basename } from 'node:path';
-import { ConfigurationError } from '../config/configuration.ts';
-import { StartError } from '../start.ts';
+import { StartError } from '../start-error.ts';
 import { VERSION } from '../version.ts';
 import { type Command, type Invocation, parseArguments, UsageError } from './arguments.ts';
-import { type Configured, configure } from './config.ts';
+import type { Configured } from './config.ts';
 import { helpFor, USAGE } from './help.ts';
 
 /** Each is loaded when it is asked for: the others need none of it. */
-async function run(command: Command, configured: Configured): Promise<void> {
+async function run(command: Command, given: Configured): Promise<void> {
   switch (command) {
     case 'serve':
-      return (await import('./serve.ts')).serve(configured);
+      return (await import('./serve.ts')).serve(given);
     case 'pooler':
-      return (await import('./pooler.ts')).pooler(configured);
+      return (await import('./pooler.ts')).pooler(given);
     case 'edge':
-      return (await import('./edge.ts')).edge(configured);
+      return (await import('./edge.ts')).edge(given);
     default:
       command satisfies never;
   }
 }
+
+const configured = async (file: string | null): Promise<Configured> => (await import('./config.ts')).configure(file);
 
 async function checkReady({ configuration }: Configured): Promise<void> {
   const { ready, message } = await (await import('./ready.ts')).checkReady(configuration.current);
@@ -40,15 +41,15 @@ async function act({ command, action, file }: Invocation): Promise<void> {
       process.stdout.write((await import('./example.ts')).EXAMPLE);
       return;
     case 'dump-config':
-      process.stdout.write(await (await import('./dump.ts')).configText(configure(file)));
+      process.stdout.write(await (await import('./dump.ts')).configText(await configured(file)));
       return;
     case 'dump-schema':
-      process.stdout.write(await (await import('./dump.ts')).schemaText(configure(file)));
+      process.stdout.write(await (await import('./dump.ts')).schemaText(await configured(file)));
       return;
     case 'ready':
-      return checkReady(configure(file));
+      return checkReady(await configured(file));
     case null:
-      if (command !== null) await run(command, configure(file));
+      if (command !== null) await run(command, await configured(file));
       return;
     default:
       action satisfies never;
@@ -63,7 +64,7 @@ async function main(args: readonly string[]): Promise<void> {
       process.stderr.write(`edgerest: ${error.message}\n\n${USAGE}`);
       process.exit(2);
     }
-    if (!(error instanceof StartError) && !(error instanceof ConfigurationError)) throw error;
+    if (!(error instanceof StartError)) throw error;
     for (const line of error.message.split('\n')) process.stderr.write(`edgerest: ${line}\n`);
     process.exit(1);
   }

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { StartError } from '../start.ts';
+import { StartError } from '../start-error.ts';
 import { tied } from './lifeline.ts';
 
 const ENTRY = fileURLToPath(new URL('../../worker/adapters/worker.ts', import.meta.url));

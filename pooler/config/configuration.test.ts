@@ -6,6 +6,8 @@ import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parameters } from '../../shared/config/parameters.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
+import { singleConnection } from '../snapshot/client.ts';
+import { parseConnectionString } from '../wire/uri.ts';
 import { Configuration, ConfigurationError } from './configuration.ts';
 
 const SECRET = 'reallyreallyreallyreallyverysafe';
@@ -17,7 +19,7 @@ let file: string;
 
 beforeAll(async () => {
   database = await createDatabase('configuration', `create role ${login} login password 'x'`);
-  sql = postgres(database.uriAs(login, 'x'), { max: 1, onnotice: () => undefined });
+  sql = singleConnection(parseConnectionString(database.uriAs(login, 'x'), {}));
 });
 afterAll(async () => {
   await sql.end();

@@ -4,11 +4,12 @@ import postgres, { type Sql } from 'postgres';
 import type { Parameter } from '../../shared/config/parameters.ts';
 import { type Config, type ConfigSources, isSet, type Resolved, resolveConfig } from '../../shared/config/resolve.ts';
 import type { QualifiedIdentifier } from '../../shared/sql/identifiers.ts';
+import { StartError } from '../start-error.ts';
 import { readDatabaseSettings } from './database.ts';
 import { ConfigFileError, readConfigFile } from './file.ts';
 
 /** Something is wrong with the configuration. The message has a line for each problem. */
-export class ConfigurationError extends Error {
+export class ConfigurationError extends StartError {
   override readonly name = 'ConfigurationError';
 
   constructor(problems: readonly string[]) {
@@ -140,7 +141,8 @@ export class Configuration implements ConfigSource {
   #readFile(path: string): Buffer {
     const kept = this.#pipes.get(path);
     if (kept) return kept;
-    const content = readFileSync(path);
+    // By its number: where it is a socket it cannot be opened by name.
+    const content = readFileSync(path === '/dev/stdin' ? 0 : path);
     if (!statSync(path).isFile()) this.#pipes.set(path, content);
     return content;
   }

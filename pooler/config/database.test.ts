@@ -1,7 +1,8 @@
-import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { qualified } from '../../shared/sql/identifiers.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
+import { singleConnection } from '../snapshot/client.ts';
+import { parseConnectionString } from '../wire/uri.ts';
 import { readDatabaseSettings } from './database.ts';
 
 const login = uniqueName('Config "login"');
@@ -44,7 +45,7 @@ afterAll(async () => {
 });
 
 async function settingsOf(role: string, routine: string | null): Promise<Record<string, string>> {
-  const sql = postgres(database.uriAs(role, 'x'), { max: 1, onnotice: () => undefined });
+  const sql = singleConnection(parseConnectionString(database.uriAs(role, 'x'), {}));
   try {
     const read = await readDatabaseSettings(sql, routine === null ? null : qualified('public', routine));
     return Object.fromEntries(read);

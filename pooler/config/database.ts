@@ -23,7 +23,7 @@ WHERE s.setrole = (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = CUR
 
 const SESSION_SETTINGS = `
 SELECT pg_catalog.json_agg(pg_catalog.json_build_array(n.name, pg_catalog.current_setting(n.name, true)))::pg_catalog.text
-FROM pg_catalog.unnest($1::pg_catalog.text[]) AS n(name)
+FROM pg_catalog.unnest(pg_catalog.string_to_array($1, ',')) AS n(name)
 WHERE pg_catalog.current_setting(n.name, true) IS NOT NULL`;
 
 type Row = readonly [setting: string, value: string];
@@ -31,7 +31,7 @@ type Row = readonly [setting: string, value: string];
 async function settingsOf(
   transaction: TransactionSql,
   text: string,
-  parameters: string[][] = [],
+  parameters: string[] = [],
 ): Promise<ReadonlyMap<string, string>> {
   const [row] = await transaction.unsafe(text, parameters).values();
   const json: unknown = row?.[0];
@@ -59,7 +59,7 @@ export async function readDatabaseSettings(
     const routine = parsed?.ok ? parsed.value : preConfig;
     if (routine === null) return ofRole;
     await transaction.unsafe(`SELECT ${quoteQualified(routine)}()`);
-    const ofSession = await settingsOf(transaction, SESSION_SETTINGS, [[...namesBySetting.keys()]]);
+    const ofSession = await settingsOf(transaction, SESSION_SETTINGS, [[...namesBySetting.keys()].join(',')]);
     return new Map([...ofSession, ...ofRole]);
   });
 }

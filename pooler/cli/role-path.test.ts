@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { type Config, resolveConfig } from '../../shared/config/resolve.ts';
+import { parseRolePath, roleAt } from '../../worker/auth/role-path.ts';
+import { checkRolePath } from './role-path.ts';
+
+function configOf(path: string): Config {
+  const { config } = resolveConfig({ env: { PGRST_JWT_ROLE_CLAIM_KEY: path } });
+  if (config === null) throw new Error('no configuration');
+  return config;
+}
+
+const check = (path: string) => checkRolePath(configOf(path));
+
+test.each(['$.role', '$["a"][0]', '$.r[?@ == "x"]'])('%s is fine', (path) => {
+  expect(check(path)).toEqual({ errors: [], warnings: [] });
+});
+
+test.each(['role.other', '.role##', '$.my_role;;domain', '@@.role', '1234', '.role[?(@ =)]'])(
+  '%s is refused',
+  (path) => {
+    expect(check(path).errors).toEqual([
+      `jwt-role-claim-key is ${JSON.stringify(path)}: it must be a path like $.role.`,
+    ]);
+  },
+);
+
+test.each([
+  ['.roles.user_role', '$.roles.user_role', { roles: { user_role: 'x' } }],
+  ['."https://a.b/c"[0].v', '$["https://a.b/c"][0].v', { 'https://a.b/c': [{ v: 'x' }] }],
+  ['.r[?(@ == "x")]', '$.r[?@ == "x"]', { r: ['w', 'x'] }],
+  ['.r[?(@ != "w")]', '$.r[?@ != "w"]', { r: ['w', 'x'] }],
+  ['.r[?(@ ^== "x.")]', '$.r[?search(@, "^x\\\\.")]', { r: ['xy', 'x.'] }],
+  ['.r[?(@ ==^ "(x")]', '$.r[?search(@, "\\\\(x$")]', { r: ['x', '(x'] }],
+  ['.r[?(@ *== "x")]', '$.r[?search(@, "x")]', { r: ['w', 'axb'] }],
+])('%s is in the old form: the warning says how it is written now', (old, path, claims) => {
+  expect(check(old)).toEqual({ errors: [], warnings: [expect.stringContaining(`As JSONPath it is ${path}.`)] });
+  const [before, after] = [parseRolePath(old), parseRolePath(path)];
+  if (before === null || after === null) throw new Error('not a path');
+  expect(roleAt(after, claims)).toBe(roleAt(before, claims));
+  expect(roleAt(after, claims)).not.toBeNull();
+});
