@@ -81,7 +81,7 @@ export function withDocuments(hop: Hop, source: () => Loaded | null): Hop {
     if (schema?.snapshot !== snapshot) schema = new Schema(snapshot);
     const api = apiOf({ snapshot, documentFacts, config }, schema, request.schema, visible);
     const body = await gathered(documentPieces(api));
-    return { ok: true, snapshot: outcome.snapshot, statements: [], body, length: body.length };
+    return { ...outcome, statements: [], body, length: body.length };
   }
 
   return {
