@@ -6,10 +6,13 @@
  *     export default { fetch: (request) => edgerest(request) };
  */
 import { toRawRequest, toResponse } from './adapters/web.ts';
+import { ApiError } from './error.ts';
 import { handle } from './handle.ts';
 import { HttpHop } from './hop/http.ts';
 import { Isolate, RemoteStates } from './hop/remote-states.ts';
 import { LargeBody } from './request/body.ts';
+import type { RawRequest } from './request/types.ts';
+import { respondError } from './response/errors.ts';
 
 export { HopConfigError } from './hop/http.ts';
 
@@ -39,7 +42,14 @@ export function createEdgerest({ url, secret, basePath = '', report }: EdgerestO
   return async (request, context) => {
     const waitUntil = (work: Promise<unknown>): void => context?.waitUntil(work);
     const backend = { states: new RemoteStates(hop, isolate, waitUntil), hop, report: tell };
-    const raw = await toRawRequest(request, basePath);
+    let raw: RawRequest;
+    try {
+      raw = await toRawRequest(request, basePath);
+    } catch (error) {
+      // Usually the client has gone while it was sending.
+      if (error instanceof ApiError) return toResponse(respondError(error), request.method);
+      throw error;
+    }
     const answer = await handle(raw, backend, request.signal ?? null);
     // A client that is still sending may not be reading yet.
     if (raw.body instanceof LargeBody) await raw.body.discard();

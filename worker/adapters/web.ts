@@ -1,5 +1,5 @@
 /** Web Request and Response around the core, for Workers, Vercel Edge, Deno and Bun. */
-import { type LargeBody, readBody, WHOLE_LIMIT } from '../request/body.ts';
+import { brokenOff, type LargeBody, readBody, WHOLE_LIMIT } from '../request/body.ts';
 import { decodeByteString } from '../request/text.ts';
 import type { RawRequest } from '../request/types.ts';
 import type { RawResponse } from '../response/types.ts';
@@ -46,8 +46,13 @@ async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 /** The body: whole if its length says that it is small, else as far as needed to tell. Throws ApiError. */
 async function bodyOf(request: Request): Promise<Uint8Array | LargeBody> {
   if (request.body === null) return NO_BODY;
+  if (request.bodyUsed) throw new TypeError('The body of the request has been read before.');
   const length = request.headers.get('content-length');
-  if (length !== null && Number(length) <= WHOLE_LIMIT) return new Uint8Array(await request.arrayBuffer());
+  if (length !== null && Number(length) <= WHOLE_LIMIT) {
+    const bytes = await request.arrayBuffer().catch(() => null);
+    if (bytes === null) throw brokenOff();
+    return new Uint8Array(bytes);
+  }
   return await readBody(chunksOf(request.body));
 }
 

@@ -8,7 +8,8 @@ export const WHOLE_LIMIT = 1024 * 1024;
 /** Bytes of a body without use that are still read: a client that is sending when the connection closes may miss the answer. */
 const DISCARD_LIMIT = 64 * 1024 * 1024;
 
-const brokenOff = (): ApiError =>
+/** The client went away, or its connection did, before it had sent all. */
+export const brokenOff = (): ApiError =>
   new ApiError(400, { code: 'EDGE011', message: 'The request body broke off before its end' });
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
