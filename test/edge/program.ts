@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { startWorkerd } from '../../pooler/cli/workerd.ts';
 import { freePort } from '../cluster.ts';
 
 export interface Program {
@@ -11,8 +12,8 @@ export interface Program {
   readonly url: string;
   /** What it wrote to standard error so far. */
   said(): string;
-  /** Waits until it has said something like this. Throws what it said when it ends instead. */
-  says(pattern: RegExp): Promise<void>;
+  /** Waits until it has said this, so many times. Throws what it said when it ends instead. */
+  says(words: string, times?: number): Promise<void>;
   /** Asks it to end, waits until it and everything that it started has closed its output, and gives its exit code. */
   stop(): Promise<number | null>;
   /** Ends it at once, without a chance to say anything to anyone. */
@@ -22,7 +23,7 @@ export interface Program {
 const main = fileURLToPath(new URL('../../pooler/cli/main.ts', import.meta.url));
 
 /** The line that each program writes when it listens. */
-const LISTENS = { serve: /API server listening/, edge: /API server listening/, pooler: /Pooler listening/ } as const;
+const LISTENS = { serve: 'API server listening', edge: 'API server listening', pooler: 'Pooler listening' } as const;
 
 /**
  * Starts `edgerest <command>` on a port of 127.0.0.1 (a free one, unless it is given) and returns when it listens. Throws what
@@ -52,8 +53,8 @@ export async function startProgram(
     child.kill(signal);
     return closed;
   };
-  const says = async (pattern: RegExp): Promise<void> => {
-    while (!pattern.test(text)) {
+  const says = async (words: string, times = 1): Promise<void> => {
+    while (text.split(words).length <= times) {
       if (hasEnded(child)) throw new Error(`edgerest ${command} ended: ${text}`);
       await sleep(20);
     }
@@ -72,3 +73,18 @@ export async function startProgram(
 }
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
+
+/** The worker alone, in workerd, for a pooler that runs elsewhere. */
+export async function startWorker(poolerUrl: string, secret: string): Promise<Pick<Program, 'url' | 'stop'>> {
+  const worker = await startWorkerd({
+    address: '127.0.0.1:0',
+    bindings: { EDGEREST_POOLER_URL: poolerUrl, EDGEREST_POOLER_SECRET: secret },
+  });
+  return {
+    url: `http://127.0.0.1:${worker.port}`,
+    stop: async () => {
+      await worker.stop(10_000);
+      return await worker.exited;
+    },
+  };
+}
