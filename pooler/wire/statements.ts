@@ -52,8 +52,7 @@ export class StatementRegistry {
 
   /** Finds or names a statement for a batch. A statement of the same batch is never evicted for another. */
   use(text: string, scope: string, batch: number): NamedStatement {
-    let texts = this.#scopes.get(scope);
-    const known = texts?.get(text);
+    const known = this.#recent(text, scope) ?? this.#scopes.get(scope)?.get(text);
     if (known !== undefined) {
       known.batch = batch;
       if (known !== this.#newest) {
@@ -62,6 +61,7 @@ export class StatementRegistry {
       }
       return known;
     }
+    let texts = this.#scopes.get(scope);
     if (texts === undefined) {
       texts = new Map();
       this.#scopes.set(scope, texts);
@@ -119,6 +119,16 @@ export class StatementRegistry {
     this.#closing.push(...names);
   }
 
+  /** One of those used last. Comparing a text of a few hundred characters costs less than hashing it for the map. */
+  #recent(text: string, scope: string): NamedStatement | undefined {
+    let statement = this.#newest;
+    for (let i = 0; i < recentStatements && statement !== null; i++) {
+      if (statement.text === text && statement.scope === scope) return statement;
+      statement = statement.older;
+    }
+    return undefined;
+  }
+
   #link(statement: NamedStatement): void {
     statement.older = this.#newest;
     statement.newer = null;
@@ -138,3 +148,5 @@ export class StatementRegistry {
 }
 
 const none: readonly string[] = [];
+/** The settings, the main statement and what comes with it. */
+const recentStatements = 4;

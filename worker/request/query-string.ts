@@ -76,9 +76,18 @@ function percentEncode(text: string): string {
   return plain === 0 ? text : encoded + text.slice(plain);
 }
 
+function isSorted(pairs: readonly QueryPair[]): boolean {
+  let previous = '';
+  for (const [key] of pairs) {
+    if (key < previous) return false;
+    previous = key;
+  }
+  return true;
+}
+
 /** The pairs sorted by key and encoded again; values of equal keys are joined by commas. */
 export function canonicalQuery(pairs: readonly QueryPair[]): string {
-  const sorted = pairs.length < 2 ? pairs : pairs.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const sorted = isSorted(pairs) ? pairs : pairs.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   let query = '';
   let previous: string | null = null;
   for (const [key, value] of sorted) {
