@@ -7,14 +7,17 @@ import type { Hop, Statement } from '../shared/hop/types.ts';
 import { EmptyNameError } from '../shared/sql/identifiers.ts';
 import type { Identity } from './auth/authenticator.ts';
 import { ApiError } from './error.ts';
+import type { Exchange } from './observe.ts';
 import { planRequest } from './plan/plan.ts';
+import { mounted } from './request/base-path.ts';
 import { LargeBody } from './request/body.ts';
-import { bearerToken } from './request/headers.ts';
+import { tokenOf } from './request/headers.ts';
 import { parseRequest } from './request/parse-request.ts';
 import type { RawRequest } from './request/types.ts';
 import { corsHeaders, preflight } from './response/cors.ts';
-import { fromFailure, noSchemaCache, respondError } from './response/errors.ts';
+import { fromFailure, isNoSchemaCache, noSchemaCache, respondError } from './response/errors.ts';
 import { respondDocument, respondInfo } from './response/info.ts';
+import { legacyNames } from './response/legacy.ts';
 import { respond } from './response/respond.ts';
 import { ServerTiming } from './response/timing.ts';
 import type { Header, RawResponse } from './response/types.ts';
@@ -28,19 +31,31 @@ export interface Backend {
   readonly hop: Hop;
   /** Told of an error that is a fault of ours; the client sees none of it. */
   readonly report?: (error: unknown) => void;
+  /** Where the API is mounted, in place of `EDGEREST_BASE_PATH`: '' is the root. */
+  readonly basePath?: string;
 }
 
-/** Answers a request. The signal aborts when the client has gone. Never rejects. */
-export async function handle(raw: RawRequest, backend: Backend, signal: CancelSignal | null): Promise<RawResponse> {
+/** Answers a request, noting what there is to observe of it. The signal aborts when the client has gone. Never rejects. */
+export async function handle(
+  raw: RawRequest,
+  backend: Backend,
+  signal: CancelSignal | null,
+  exchange: Exchange | null = null,
+): Promise<RawResponse> {
   let state: State | null = null;
   try {
     const current = backend.states.current();
     state = current instanceof Promise ? await current : current;
     if (state === null) throw noSchemaCache();
     const { settings } = state.schema.snapshot;
-    const response = preflight(raw, settings) ?? (await answer(raw, state, backend, signal));
+    if (exchange !== null) exchange.logLevel = settings.logLevel;
+    const asked = preflight(raw, settings);
+    if (asked !== null && exchange !== null) exchange.preflight = true;
+    const response =
+      asked ?? (await answer(mounted(raw, backend.basePath ?? settings.basePath), state, backend, signal, exchange));
     return decorate(response, raw, state);
   } catch (error) {
+    if (exchange !== null && isNoSchemaCache(error)) exchange.failure = error;
     const known = error instanceof ApiError ? error : unexpected(error, backend);
     const response = respondError(known, state?.schema.snapshot.settings.clientErrorVerbosity);
     return state === null ? response : decorate(response, raw, state);
@@ -54,6 +69,7 @@ interface Context {
   readonly token: string | null;
   readonly identity: Identity;
   readonly timing: ServerTiming | null;
+  readonly exchange: Exchange | null;
 }
 
 async function answer(
@@ -61,9 +77,11 @@ async function answer(
   known: State,
   backend: Backend,
   signal: CancelSignal | null,
+  exchange: Exchange | null,
 ): Promise<RawResponse> {
-  const timing = known.schema.snapshot.settings.serverTimingEnabled ? new ServerTiming() : null;
-  const token = bearerToken(raw.headers);
+  const { settings } = known.schema.snapshot;
+  const timing = settings.serverTimingEnabled ? new ServerTiming() : null;
+  const token = tokenOf(raw.headers, settings.apikeyHeader);
   let state = known;
   let identity: Identity;
   try {
@@ -77,7 +95,8 @@ async function answer(
     identity = await state.authenticator.authenticate(token);
   }
   timing?.lap();
-  const context = { backend, signal, token, identity, timing };
+  if (exchange !== null) exchange.role = identity.role;
+  const context = { backend, signal, token, identity, timing, exchange };
   try {
     return await attempt(raw, state, context);
   } catch (error) {
@@ -90,7 +109,7 @@ async function answer(
 }
 
 async function attempt(raw: RawRequest, state: State, context: Context): Promise<RawResponse> {
-  const { backend, timing, identity } = context;
+  const { backend, timing, identity, exchange } = context;
   const { settings } = state.schema.snapshot;
   const parsed = parseRequest(raw, settings);
   const request = parsed instanceof Promise ? await parsed : parsed;
@@ -101,6 +120,9 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
     timing?.lap();
     return timed(respondInfo(plan), timing);
   }
+  if (exchange !== null && plan.kind !== 'inspect' && settings.urlUseLegacyTargetNames) {
+    exchange.legacyNames = legacyNames(plan.read);
+  }
   const facts = { preferences: request.preferences, topLevelRange: request.topLevelRange, maxRows: settings.dbMaxRows };
   const { version } = state.schema;
   const transaction =
@@ -109,13 +131,16 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
       : transactionRequest(plan, request, context, version, statementsOf(plan, facts, identity));
   const outcome = await backend.hop.transaction(transaction, payloadOf(request), context.signal);
   timing?.lap();
+  if (exchange !== null) exchange.queries = outcome.sent ?? [];
   if (outcome.snapshot !== null && outcome.snapshot !== state.schema.version) backend.states.seen(outcome.snapshot);
   if (!outcome.ok) {
     const error = fromFailure(outcome.failure, identity);
+    if (exchange !== null) exchange.failure = error;
     const outdated =
       outcome.failure.kind === 'database' && outcome.snapshot !== null && outcome.snapshot !== state.schema.version;
     throw outdated ? planned(error) : error;
   }
+  if (exchange !== null) exchange.failure = null;
   const response =
     plan.kind === 'inspect' ? respondDocument(plan, request, outcome) : respond(plan, request, outcome, settings);
   return timed(response, timing);

@@ -1,7 +1,10 @@
 /** The transaction that a plan asks of the hop: who runs it, what it may see of the request, and its statements. */
+
+import { isTraceparent } from '../shared/hop/traceparent.ts';
 import { HOP_VERSION, type Statement, type TransactionRequest } from '../shared/hop/types.ts';
 import type { Identity } from './auth/authenticator.ts';
 import type { Plan } from './plan/types.ts';
+import { headerValue } from './request/headers.ts';
 import { decodeByteString } from './request/text.ts';
 import type { ApiRequest, PayloadBody } from './request/types.ts';
 import type { DatabasePlan } from './sql/statements.ts';
@@ -74,6 +77,7 @@ function circumstances(
   caller: Caller,
   snapshot: string,
 ): Omit<TransactionRequest, 'isolation' | 'access' | 'settings' | 'runsCode' | 'statements' | 'document' | 'end'> {
+  const traceparent = headerValue(request.headers, 'traceparent');
   return {
     version: HOP_VERSION,
     snapshot,
@@ -85,6 +89,7 @@ function circumstances(
     path: decodeByteString(request.path),
     headers: jsonObject(request.headers),
     cookies: jsonObject(request.cookies),
+    ...(traceparent !== null && isTraceparent(traceparent) ? { traceparent } : {}),
     timezone: request.preferences.timezone === null ? null : decodeByteString(request.preferences.timezone),
     deadline: null,
   };

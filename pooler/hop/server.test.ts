@@ -69,6 +69,9 @@ const snapshot: Snapshot = {
     jwtAud: null,
     jwtRoleClaimKey: '$.role',
     jwtCacheMaxEntries: 10,
+    logLevel: 'error',
+    basePath: '',
+    apikeyHeader: false,
   },
 };
 

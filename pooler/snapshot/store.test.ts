@@ -56,6 +56,9 @@ const snapshot = (version: string): Snapshot => ({
     jwtAud: null,
     jwtRoleClaimKey: '$.role',
     jwtCacheMaxEntries: 0,
+    logLevel: 'error',
+    basePath: '',
+    apikeyHeader: false,
   },
 });
 

@@ -105,7 +105,7 @@ export class FlightWriter {
       headers: request.headers,
       cookies: request.cookies,
       timezone: request.timezone,
-      functionSettings: request.settings,
+      functionSettings: withTrace(request),
       readOnly: readOnly && transaction === null,
     });
     // What a plan depends on besides its text: the role for row-level security, the schema for the search_path.
@@ -188,6 +188,10 @@ export class FlightWriter {
     }
   }
 }
+
+/** The function's settings, and the trace that the request belongs to, for functions and the database's log. */
+const withTrace = ({ settings, traceparent }: TransactionRequest): Settings =>
+  traceparent === undefined ? settings : [...settings, ['edgerest.traceparent', traceparent]];
 
 function bound(parameter: Parameter, payload: readonly Uint8Array[] | null): ParameterValue {
   if (parameter === null || typeof parameter === 'string') return parameter;

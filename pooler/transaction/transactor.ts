@@ -147,21 +147,26 @@ class Transactor implements Hop {
     if (refused) return Promise.resolve(this.#error(refused));
 
     const guarded = decision.kind === 'guard';
-    const write = (sink: BodyStream | null): FlightPlan =>
-      writer.write(request, payload, caller, {
+    const { logQuery } = facts.config;
+    let sent: readonly string[] = [];
+    const write = (sink: BodyStream | null): FlightPlan => {
+      const plan = writer.write(request, payload, caller, {
         roleSettings: facts.roles.settings.get(role) ?? noSettings,
         roleIsolation: facts.roles.isolation.get(role) ?? null,
         plainDefaults: facts.plainDefaults,
         guarded,
         sink,
       });
+      if (logQuery) sent = plan.statements.map((statement) => statement.text);
+      return plan;
+    };
     const outcome = mayStream(request)
       ? this.#stream(request, signal, role, write)
       : this.#fly(request, write(null), signal, role);
-    if (!guarded) return outcome;
+    if (!guarded && !logQuery) return outcome;
     return outcome.then((known) => {
-      if (known.ok) rule.passed(role);
-      return known;
+      if (guarded && known.ok) rule.passed(role);
+      return logQuery ? { ...known, sent } : known;
     });
   }
 

@@ -2,12 +2,14 @@
  * The one table of all parameters: PostgREST's (https://docs.postgrest.org/en/stable/references/configuration.html) under
  * their own names, and those that PostgREST has no word for under `edgerest-…`. docs/configuration.md explains them.
  */
+import { LOG_LEVELS } from '../log.ts';
 import {
   commaList,
   fileMode,
   flag,
   identifier,
   integer,
+  mountPath,
   type Parse,
   poolerUrl,
   proxyUri,
@@ -143,7 +145,7 @@ export const parameters = {
   jwtRoleClaimKey: parameter('jwt-role-claim-key', '$.role', string, { ...both, aliases: ['role-claim-key'] }),
   jwtSecret: optional('jwt-secret', string, { ...both, secret: true }),
   jwtSecretIsBase64: parameter('jwt-secret-is-base64', false, flag, { ...both, aliases: ['secret-is-base64'] }),
-  logLevel: parameter('log-level', 'error', word('crit', 'error', 'warn', 'info', 'debug')),
+  logLevel: parameter('log-level', 'error', word(...LOG_LEVELS), both),
   logQuery: parameter('log-query', false, flag, later),
   openapiMode: parameter(
     'openapi-mode',
@@ -167,6 +169,8 @@ export const parameters = {
   internalSchemaCacheQuerySleepBeforeQueries: optional('internal-schema-cache-query-sleep-before-queries', integer(0)),
 
   allowedRoles: parameter<readonly string[]>('edgerest-allowed-roles', [], commaList),
+  apikeyHeader: parameter('edgerest-apikey-header', false, flag, worker),
+  basePath: parameter('edgerest-base-path', '', mountPath, worker),
   behindProxy: parameter('edgerest-behind-proxy', false, flag, { fixed: true }),
   maxBodySize: parameter('edgerest-max-body-size', 64 * 1024 * 1024, integer(1024, 1024 * 1024 * 1024 - 1), {
     ...both,

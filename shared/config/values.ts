@@ -90,6 +90,12 @@ export const poolerUrl: Parse<string> = (text) =>
     ? accept(text.replace(/\/$/, ''))
     : reject('an http or https URL without path, such as https://pooler.example.com');
 
+/** A path to be mounted under: `/rest/v1`, its slash at the end dropped; the root is ''. */
+export const mountPath: Parse<string> = (text) => {
+  const path = text.replace(/\/+$/, '');
+  return /^(\/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*$/.test(path) ? accept(path) : reject('a path such as /rest/v1');
+};
+
 /** A shared secret: at least 32 bytes. */
 export const secret: Parse<string> = (text) =>
   new TextEncoder().encode(text).length >= 32 ? accept(text) : reject('at least 32 bytes, best made at random');

@@ -20,5 +20,8 @@ export function workerSettings(config: Config): WorkerSettings {
     jwtAud: config.jwtAud,
     jwtRoleClaimKey: config.jwtRoleClaimKey,
     jwtCacheMaxEntries: config.jwtCacheMaxEntries,
+    logLevel: config.logLevel,
+    basePath: config.basePath,
+    apikeyHeader: config.apikeyHeader,
   };
 }

@@ -1,6 +1,7 @@
 /** The hop's JSON parts: what goes into the head, and readers that take unknown JSON and give typed values or nothing. */
 import type { IsolationLevel } from '../snapshot/types.ts';
 import type { ResultFacts } from './codec.ts';
+import { isTraceparent } from './traceparent.ts';
 import {
   HOP_VERSION,
   type Parameter,
@@ -108,6 +109,12 @@ function statement(value: unknown, at: string): Statement {
   };
 }
 
+function traceparent(value: unknown, at: string): string {
+  const result = text(value, at);
+  if (!isTraceparent(result)) throw new Wrong(at);
+  return result;
+}
+
 const ISOLATION: readonly IsolationLevel[] = ['read committed', 'repeatable read', 'serializable'];
 
 function attempt<T>(read: () => T): Read<T> {
@@ -134,6 +141,7 @@ export const readHead = (json: unknown): Read<TransactionRequest> =>
       path: text(head.path, 'path'),
       headers: text(head.headers, 'headers'),
       cookies: text(head.cookies, 'cookies'),
+      ...(head.traceparent === undefined ? {} : { traceparent: traceparent(head.traceparent, 'traceparent') }),
       timezone: textOrNull(head.timezone, 'timezone'),
       isolation: head.isolation === null ? null : oneOf(head.isolation, 'isolation', ISOLATION),
       access: oneOf(head.access, 'access', ['read only', 'read write']),

@@ -55,6 +55,8 @@ export interface TransactionRequest {
   /** `request.headers`, `request.cookies`: JSON objects as text. */
   readonly headers: string;
   readonly cookies: string;
+  /** The request's `traceparent`, where it has a valid one. */
+  readonly traceparent?: string;
   /** `Prefer: timezone=`; null leaves the server's. */
   readonly timezone: string | null;
   /** A function's own isolation level; null leaves it to the role's or the default. */
@@ -83,7 +85,13 @@ export interface StatementResult {
 /** The bytes of the body column as PostgreSQL sent them. */
 export type ResultBody = Uint8Array | ReadableStream<Uint8Array>;
 
-export interface TransactionResult {
+/** What an outcome says to the process that ran the transaction, and to no other. */
+interface Sent {
+  /** With `log-query`: the texts of the statements, the pooler's own as well. */
+  readonly sent?: readonly string[];
+}
+
+export interface TransactionResult extends Sent {
   readonly ok: true;
   /** The pooler's current snapshot version. */
   readonly snapshot: string;
@@ -120,7 +128,7 @@ export type TransactionFailure =
   /** The pooler did not accept the message: secret, version, size, form, role, token. `status` is the hop's own. */
   | { readonly kind: 'refused'; readonly reason: string; readonly message: string; readonly status: number };
 
-export interface TransactionError {
+export interface TransactionError extends Sent {
   readonly ok: false;
   readonly snapshot: string | null;
   readonly failure: TransactionFailure;

@@ -3,6 +3,7 @@
  * It carries no comments, no app settings and no keys, so that it may be kept at the edge. Columns' default expressions are
  * there because `missing=default` puts them into the statement.
  */
+import type { LogLevel } from '../log.ts';
 import type { QualifiedIdentifier } from '../sql/identifiers.ts';
 
 /** A column of a relation. `type` keeps a domain's own name with modifiers; `baseType` is the type under all domains. */
@@ -179,4 +180,9 @@ export interface WorkerSettings {
   readonly jwtAud: string | null;
   readonly jwtRoleClaimKey: string;
   readonly jwtCacheMaxEntries: number;
+  readonly logLevel: LogLevel;
+  /** The path that the API is mounted under, without a slash at its end; '' for the root. */
+  readonly basePath: string;
+  /** Whether `apikey` holds the token where there is no Authorization. */
+  readonly apikeyHeader: boolean;
 }

@@ -5,19 +5,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Cancellation, type CancelSignal } from '../../shared/hop/cancellation.ts';
 import { ApiError } from '../error.ts';
+import { Exchange } from '../observe.ts';
 import { LargeBody, readBody, WHOLE_LIMIT } from '../request/body.ts';
 import type { RawRequest } from '../request/types.ts';
 import { respondError } from '../response/errors.ts';
 import type { RawResponse } from '../response/types.ts';
 
-/** Answers a request; the signal aborts when the client has gone. Never rejects. */
-export type Handler = (request: RawRequest, signal: CancelSignal) => Promise<RawResponse>;
+/** Answers a request, noting what there is to observe of it; the signal aborts when the client has gone. Never rejects. */
+export type Handler = (request: RawRequest, signal: CancelSignal, exchange: Exchange | null) => Promise<RawResponse>;
+
+/** Told of every answer before it is sent. */
+export type ObserveAnswer = (request: IncomingMessage, response: RawResponse, exchange: Exchange) => void;
 
 export interface NodeOptions {
   /** Bytes; a larger body is answered 413. */
   readonly bodyLimit: number;
   /** The Server header. */
   readonly server: string;
+  readonly observe?: ObserveAnswer;
 }
 
 const NO_BODY = new Uint8Array(0);
@@ -141,6 +146,7 @@ export function nodeListener(handle: Handler, options: NodeOptions) {
     response.once('close', () => {
       if (!response.writableFinished) gone.abort();
     });
+    const exchange = options.observe === undefined ? null : new Exchange();
     const answer = async (): Promise<void> => {
       let large: LargeBody | null = null;
       let result: RawResponse;
@@ -154,11 +160,12 @@ export function nodeListener(handle: Handler, options: NodeOptions) {
           headers: headerPairs(request.rawHeaders),
           body,
         };
-        result = await handle(raw, gone);
+        result = await handle(raw, gone, exchange);
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         result = respondError(error, 'verbose');
       }
+      if (exchange !== null) options.observe?.(request, result, exchange);
       if (hasBody(request.headers) && !(await discarded(request, large))) {
         result = { ...result, headers: [...result.headers, ['Connection', 'close']] };
       }

@@ -56,16 +56,15 @@ async function bodyOf(request: Request): Promise<Uint8Array | LargeBody> {
   return await readBody(chunksOf(request.body));
 }
 
-/** Reads the body, unless it is large. `prefix` is cut from the path where the app is mounted below one. */
-export async function toRawRequest(request: Request, prefix = ''): Promise<RawRequest> {
-  const target = targetOf(request.url);
+/** Reads the body, unless it is large. */
+export async function toRawRequest(request: Request): Promise<RawRequest> {
   const headers: [string, string][] = [];
   request.headers.forEach((value, name) => {
     headers.push([name, byteString(value)]);
   });
   return {
     method: request.method,
-    target: prefix !== '' && target.startsWith(prefix) ? target.slice(prefix.length) || '/' : target,
+    target: targetOf(request.url),
     headers,
     body: await bodyOf(request),
   };

@@ -15,10 +15,22 @@ interface Bindings {
 // Bindings come with the first request and stay the isolate's. The handler holds finished values only.
 let handler: EdgerestFetch | null = null;
 
+/** What Cloudflare says of the client. Elsewhere `cf` is missing, and anybody could have sent the header. */
+function clientOf(request: Request): { readonly address: string | null; readonly protocol: string } {
+  const cf: unknown = 'cf' in request ? request.cf : null;
+  if (typeof cf !== 'object' || cf === null) return { address: null, protocol: 'HTTP/1.1' };
+  const protocol = 'httpProtocol' in cf && typeof cf.httpProtocol === 'string' ? cf.httpProtocol : 'HTTP/1.1';
+  return { address: request.headers.get('cf-connecting-ip'), protocol };
+}
+
 const app = new Hono<{ Bindings: Bindings }>();
 
 app.all('*', (c) => {
-  handler ??= createEdgerest({ url: c.env.EDGEREST_POOLER_URL ?? '', secret: c.env.EDGEREST_POOLER_SECRET ?? '' });
+  handler ??= createEdgerest({
+    url: c.env.EDGEREST_POOLER_URL ?? '',
+    secret: c.env.EDGEREST_POOLER_SECRET ?? '',
+    client: clientOf,
+  });
   return handler(c.req.raw, c.executionCtx);
 });
 

@@ -25,6 +25,9 @@ const settings: WorkerSettings = {
   jwtAud: null,
   jwtRoleClaimKey: '$.role',
   jwtCacheMaxEntries: 1000,
+  logLevel: 'error',
+  basePath: '',
+  apikeyHeader: false,
 };
 
 /** Signs a payload's text as it is, whatever digits it has. */

@@ -39,6 +39,9 @@ const snapshotOf = (n: number): Snapshot => ({
     jwtAud: null,
     jwtRoleClaimKey: '$.role',
     jwtCacheMaxEntries: 10,
+    logLevel: 'error',
+    basePath: '',
+    apikeyHeader: false,
   },
 });
 

@@ -172,6 +172,9 @@ export const settings: WorkerSettings = {
   jwtAud: null,
   jwtRoleClaimKey: '$.role',
   jwtCacheMaxEntries: 1000,
+  logLevel: 'error',
+  basePath: '',
+  apikeyHeader: false,
 };
 
 export const snapshot: Snapshot = {

@@ -25,6 +25,12 @@ export function bearerToken(headers: Headers): string | null {
   return value.slice(start);
 }
 
+/** The bearer token; with `EDGEREST_APIKEY_HEADER`, where there is no Authorization, what `apikey` holds (supabase-js). */
+export function tokenOf(headers: Headers, apikey: boolean): string | null {
+  if (!apikey || headerValue(headers, 'authorization') !== null) return bearerToken(headers);
+  return headerValue(headers, 'apikey');
+}
+
 /** The cookies of a Cookie header: leading blanks dropped from names, double quotes around values taken off. */
 export function parseCookies(header: string): readonly (readonly [string, string])[] {
   const cookies: [string, string][] = [];

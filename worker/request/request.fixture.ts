@@ -23,6 +23,9 @@ export const settings: WorkerSettings = {
   jwtAud: null,
   jwtRoleClaimKey: '$.role',
   jwtCacheMaxEntries: 0,
+  logLevel: 'error',
+  basePath: '',
+  apikeyHeader: false,
 };
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

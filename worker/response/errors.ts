@@ -74,6 +74,9 @@ export const noSchemaCache = (details: string | null = null): ApiError =>
     details,
   });
 
+export const isNoSchemaCache = (error: unknown): error is ApiError =>
+  error instanceof ApiError && error.code === 'PGRST002';
+
 const BEARER: Header = ['WWW-Authenticate', 'Bearer'];
 
 /**

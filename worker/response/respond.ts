@@ -1,7 +1,6 @@
 /** A result becomes the response: status, headers and the body's own bytes. */
 import type { ResultBody, TransactionResult } from '../../shared/hop/types.ts';
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
-import type { ReadPlan } from '../plan/types.ts';
 import type { ApiRequest } from '../request/types.ts';
 import { COLUMN } from '../sql/columns.ts';
 import type { DatabasePlan } from '../sql/statements.ts';
@@ -10,6 +9,7 @@ import { columnOf, mainResult, pageTotal, tableTotal } from './counts.ts';
 import { notSingular, outOfBounds, tooManyAffected } from './errors.ts';
 import { bodyHeaders, contentLength, VARY } from './headers.ts';
 import { errorBody } from './json.ts';
+import { legacyNames, legacyWarning } from './legacy.ts';
 import { mutateHead } from './mutate.ts';
 import { overrideHeaders, overrideStatus } from './overrides.ts';
 import { preferenceApplied } from './preferences.ts';
@@ -126,29 +126,12 @@ function finish(
   settings: ResponseSettings,
 ): RawResponse {
   const all = [...headers];
-  if (settings.urlUseLegacyTargetNames && plan.read.children.length > 0) {
-    const warning = legacyWarning(plan.read);
-    if (warning !== null) all.push(warning);
+  if (settings.urlUseLegacyTargetNames) {
+    const names = legacyNames(plan.read);
+    if (names.length > 0) all.push(legacyWarning(names));
   }
   if (!headers.some(([name]) => name.toLowerCase() === 'vary')) all.push(VARY);
   return { status, statusText: null, headers: all, body };
-}
-
-/** Filters and orders that name an embedded relation by its target although it has an alias. */
-function legacyWarning(read: ReadPlan): Header | null {
-  const changes: string[] = [];
-  const collect = ({ relation, children }: ReadPlan): void => {
-    if (relation.legacyTargetName && relation.alias !== null) {
-      changes.push(`\`${relation.name}\` to \`${relation.alias}\``);
-    }
-    children.forEach(collect);
-  };
-  collect(read);
-  if (changes.length === 0) return null;
-  const text =
-    'Embedded resource was referenced by relation name even though it has an alias. This is deprecated and will stop ' +
-    `working in a future release. Update ${changes.join(', ')} in query string filters, orders or limits.`;
-  return ['Warning', byteString(`299 PostgRESTv16.2 "${text}"`)];
 }
 
 /** Lets go of a body that nobody will read. */
