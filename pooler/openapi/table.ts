@@ -124,7 +124,12 @@ export function tableParameters(documented: DocumentedTable): readonly Member[] 
 
 export const tablePath = (table: Table): string => `/${table.name}`;
 
-const READ_PARAMETERS = ['select', 'order', 'range', 'rangeUnit', 'offset', 'limit', 'preferCount'];
+const toParameter = (name: string): string => reference('parameters', name);
+
+const READ_PARAMETERS = ['select', 'order', 'range', 'rangeUnit', 'offset', 'limit', 'preferCount'].map(toParameter);
+const SELECT = toParameter('select');
+const PREFER_POST = toParameter('preferPost');
+const PREFER_RETURN = toParameter('preferReturn');
 
 const answer = (status: string, description: string): string =>
   member(status, object([['description', text(description)]]));
@@ -132,11 +137,12 @@ const answer = (status: string, description: string): string =>
 /** The operations on the table: what it can do at all, whoever may do it. */
 export function tableOperations({ table, facts }: DocumentedTable): string {
   const comment = splitComment(facts.comment);
-  const filters = table.columns.map((column) => filterName(table, column));
+  const filters = table.columns.map((column) => toParameter(filterName(table, column)));
+  const body = toParameter(bodyName(table));
   const operation = (parameters: readonly string[], responses: readonly string[]): string =>
     object([
       ['description', optional(comment?.rest || null)],
-      ['parameters', array(parameters.map((name) => reference('parameters', name)))],
+      ['parameters', array(parameters)],
       ['responses', `{${responses.join()}}`],
       ['summary', optional(comment?.title ?? null)],
       ['tags', array([text(table.name)])],
@@ -153,8 +159,8 @@ export function tableOperations({ table, facts }: DocumentedTable): string {
   if (!table.insertable && !table.updatable && !table.deletable) return object([['get', get]]);
   return object([
     ['get', get],
-    ['post', operation([bodyName(table), 'select', 'preferPost'], [answer('201', 'Created')])],
-    ['delete', operation([...filters, 'preferReturn'], [answer('204', 'No Content')])],
-    ['patch', operation([...filters, bodyName(table), 'preferReturn'], [answer('204', 'No Content')])],
+    ['post', operation([body, SELECT, PREFER_POST], [answer('201', 'Created')])],
+    ['delete', operation([...filters, PREFER_RETURN], [answer('204', 'No Content')])],
+    ['patch', operation([...filters, body, PREFER_RETURN], [answer('204', 'No Content')])],
   ]);
 }
