@@ -2,7 +2,7 @@
 import { Hono } from 'hono';
 import { createEdgerest, type EdgerestFetch, HopConfigError } from '../edgerest.ts';
 import { ApiError } from '../error.ts';
-import { respondError } from '../response/errors.ts';
+import { misconfigured, respondError } from '../response/errors.ts';
 import { toResponse } from './web.ts';
 
 interface Bindings {
@@ -36,8 +36,11 @@ app.all('*', (c) => {
 
 app.onError((error) => {
   console.error(error);
-  const message = error instanceof HopConfigError ? error.message : 'An internal error occurred';
-  return toResponse(respondError(new ApiError(500, { code: 'EDGE000', message })));
+  const known =
+    error instanceof HopConfigError
+      ? misconfigured(error.message)
+      : new ApiError(500, { code: 'EDGE000', message: 'An internal error occurred' });
+  return toResponse(respondError(known));
 });
 
 export default app;

@@ -43,12 +43,18 @@ export type FetchedSnapshot =
   | { readonly kind: 'new'; readonly snapshot: Snapshot }
   | { readonly kind: 'same' }
   | { readonly kind: 'none' }
-  | { readonly kind: 'failed'; readonly message: string };
+  | FetchFailure;
+
+/** Why there was no answer. `refusal`: the reason where the pooler does not accept us. */
+export interface FetchFailure {
+  readonly kind: 'failed';
+  readonly message: string;
+  readonly refusal: string | null;
+}
 
 export type FetchedKeys =
   /** `snapshot`: the version that they belong to. */
-  | { readonly kind: 'keys'; readonly keys: KeySet | null; readonly snapshot: string | null }
-  | { readonly kind: 'failed'; readonly message: string };
+  { readonly kind: 'keys'; readonly keys: KeySet | null; readonly snapshot: string | null } | FetchFailure;
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
@@ -66,7 +72,7 @@ function transportFailure(request: TransactionRequest, sent: boolean, message: s
   const failure: TransactionFailure =
     sent && request.access === 'read write'
       ? { kind: 'unknown outcome', message: 'The pooler did not answer: the transaction may have been committed.' }
-      : { kind: 'unavailable', reason: sent ? 'lost' : 'connect', message, detail: null };
+      : { kind: 'unavailable', reason: sent ? 'lost' : 'connect', message, detail: message };
   return { ok: false, snapshot: null, failure };
 }
 
@@ -75,6 +81,17 @@ const cancelled = (): TransactionError => ({
   snapshot: null,
   failure: { kind: 'cancelled', message: 'The caller went away.' },
 });
+
+const failed = (message: string, refusal: string | null = null): FetchFailure => ({ kind: 'failed', message, refusal });
+
+/** What the pooler says in place of a snapshot or of keys. */
+async function noAnswer(response: Response): Promise<FetchFailure | { readonly kind: 'none' }> {
+  await response.body?.cancel();
+  const failure = decodeFailure(response.headers.get(FAILURE_HEADER) ?? '')?.failure;
+  if (failure?.kind === 'unavailable') return { kind: 'none' };
+  if (failure?.kind === 'refused') return failed(failure.message, failure.reason);
+  return failed(`An answer with status ${response.status} that is not the pooler's.`);
+}
 
 /** The address without a trailing slash. Over plain http the secret and the tokens could be read by anyone on the way. */
 function checkedBase(url: string): string {
@@ -160,17 +177,11 @@ export class HttpHop implements Hop {
       if (response.status === 304) return { kind: 'same' };
       if (response.status === 200) {
         const snapshot = readSnapshot(await response.json());
-        return snapshot ? { kind: 'new', snapshot } : { kind: 'failed', message: 'Not a snapshot.' };
+        return snapshot ? { kind: 'new', snapshot } : failed('The pooler answered with something else.');
       }
-      await response.body?.cancel();
-      const error = decodeFailure(response.headers.get(FAILURE_HEADER) ?? '');
-      if (error?.failure.kind === 'unavailable') return { kind: 'none' };
-      return {
-        kind: 'failed',
-        message: error?.failure.message ?? `The pooler answered with status ${response.status}.`,
-      };
+      return await noAnswer(response);
     } catch {
-      return { kind: 'failed', message: 'The pooler cannot be reached.' };
+      return failed('The pooler cannot be reached.');
     }
   }
 
@@ -179,18 +190,14 @@ export class HttpHop implements Hop {
     try {
       const response = await this.#get('/v1/keys', {}, signal);
       if (response.status !== 200) {
-        await response.body?.cancel();
-        const error = decodeFailure(response.headers.get(FAILURE_HEADER) ?? '');
-        return {
-          kind: 'failed',
-          message: error?.failure.message ?? `The pooler answered with status ${response.status}.`,
-        };
+        const answer = await noAnswer(response);
+        return answer.kind === 'none' ? failed('The schema cache has not been loaded yet.') : answer;
       }
       const keys = readKeys(await response.json());
-      if (keys === undefined) return { kind: 'failed', message: 'Not a key set.' };
+      if (keys === undefined) return failed('The pooler answered with something else.');
       return { kind: 'keys', keys, snapshot: response.headers.get(SNAPSHOT_HEADER) };
     } catch {
-      return { kind: 'failed', message: 'The pooler cannot be reached.' };
+      return failed('The pooler cannot be reached.');
     }
   }
 

@@ -45,11 +45,19 @@ const snapshotOf = (n: number): Snapshot => ({
   },
 });
 
+const secretRefused = { kind: 'refused', reason: 'secret', message: 'm', status: 401 };
+const refusal = new Response(null, {
+  status: 401,
+  headers: { 'edgerest-failure': JSON.stringify({ snapshot: null, failure: secretRefused }) },
+});
+
 /** A pooler over HTTP, as far as the snapshot goes. */
 class Pooler {
   /** Which snapshot it has; null before the first. */
   loaded: number | null = 1;
   away = false;
+  /** Whether it has another secret. */
+  isStranger = false;
   /** What the answers wait for. */
   before: Promise<unknown> = Promise.resolve();
   /** The secret that its one key is made of; null without keys. */
@@ -70,7 +78,7 @@ class Pooler {
     });
     await Promise.race([this.before, aborted]);
     if (this.away) throw new TypeError('fetch failed');
-    return answer;
+    return this.isStranger ? refusal : answer;
   };
 
   #keys(): Response {
@@ -153,11 +161,18 @@ describe('a cold start', () => {
     expect(versionOf(await stuck)).toBe('v1');
   });
 
-  test('while the pooler is away fails with the reason, and succeeds when it is back', async () => {
+  test('fails with the reason while the pooler gives nothing, and succeeds when it does', async () => {
     const { pooler, states } = worker();
     pooler.away = true;
     await expect(states().current()).rejects.toEqual(unavailable('The pooler cannot be reached.'));
     pooler.away = false;
+    pooler.isStranger = true;
+    await expect(states().current()).rejects.toMatchObject({
+      status: 500,
+      code: 'EDGE004',
+      details: expect.stringContaining('EDGEREST_POOLER_SECRET'),
+    });
+    pooler.isStranger = false;
     pooler.loaded = null;
     await expect(states().current()).rejects.toEqual(unavailable('The pooler has not loaded it yet.'));
     pooler.loaded = 1;

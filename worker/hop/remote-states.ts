@@ -1,7 +1,8 @@
 /** Where a worker that is elsewhere plans: on the snapshot it got from the pooler over the hop. */
-import { noSchemaCache } from '../response/errors.ts';
+import type { ApiError } from '../error.ts';
+import { noSchemaCache, refusedByPooler } from '../response/errors.ts';
 import { nextState, type State, type StateSource } from '../state.ts';
-import type { HttpHop } from './http.ts';
+import type { FetchFailure, HttpHop } from './http.ts';
 
 /**
  * The pooler is asked for a newer snapshot at most this often by an isolate, in milliseconds. An error that the snapshot
@@ -36,8 +37,11 @@ export class Isolate {
   questions = 0;
   /** The number of the latest that has come to an end, and why it got no answer, if so. */
   ended = 0;
-  failure: string | null = null;
+  failure: ApiError | null = null;
 }
+
+const errorOf = ({ message, refusal }: FetchFailure): ApiError =>
+  refusal === null ? noSchemaCache(message) : refusedByPooler(refusal);
 
 /** One for each request: its background work goes through `waitUntil`. */
 export class RemoteStates implements StateSource {
@@ -65,7 +69,7 @@ export class RemoteStates implements StateSource {
       else if (since(arrived) > ASK_PATIENCE) throw noSchemaCache('The pooler did not answer in time.');
       else await sleep(POLL_INTERVAL);
     }
-    if (isolate.failure !== null) throw noSchemaCache(isolate.failure);
+    if (isolate.failure !== null) throw isolate.failure;
     return isolate.state?.schema.version === version ? null : isolate.state;
   }
 
@@ -91,7 +95,7 @@ export class RemoteStates implements StateSource {
     const failure = await this.#refresh();
     // Another's question may have been answered where ours was not.
     const { state } = this.#isolate;
-    if (state === null) throw noSchemaCache(failure);
+    if (state === null) throw failure ?? noSchemaCache();
     return state;
   }
 
@@ -107,7 +111,7 @@ export class RemoteStates implements StateSource {
   }
 
   /** Asks the pooler and keeps what the answer gives. Returns why there was none, if so. */
-  async #refresh(): Promise<string | null> {
+  async #refresh(): Promise<ApiError | null> {
     const isolate = this.#isolate;
     const asked = Date.now();
     isolate.asked = asked;
@@ -123,11 +127,11 @@ export class RemoteStates implements StateSource {
         isolate.confirmed = asked;
         return null;
       }
-      if (snapshot.kind === 'none') return 'The pooler has not loaded it yet.';
-      if (snapshot.kind === 'failed') return snapshot.message;
+      if (snapshot.kind === 'none') return noSchemaCache('The pooler has not loaded it yet.');
+      if (snapshot.kind === 'failed') return errorOf(snapshot);
       const together = early?.kind === 'keys' && early.snapshot === snapshot.snapshot.version;
       const keys = together ? early : await this.#hop.fetchKeys(gaveUp.signal);
-      if (keys.kind === 'failed') return keys.message;
+      if (keys.kind === 'failed') return errorOf(keys);
       // A slower answer to an earlier question must not undo a newer one.
       if (isolate.state === null || isolate.state.schema.snapshot.loadedAt <= snapshot.snapshot.loadedAt) {
         isolate.state = nextState(isolate.state, snapshot.snapshot, keys.keys);

@@ -102,7 +102,7 @@ export function fromFailure(failure: TransactionFailure, { authenticated }: { au
     case 'cancelled':
       return new ApiError(504, { code: 'EDGE003', message: 'The request took too long and was cancelled' });
     case 'refused':
-      return refused(failure.reason);
+      return refusedByPooler(failure.reason);
     default:
       return failure satisfies never;
   }
@@ -140,8 +140,12 @@ function databaseError(failure: TransactionFailure & { readonly kind: 'database'
   );
 }
 
+/** The operator's to repair. The details name a setting, never its value. */
+export const misconfigured = (details: string | null): ApiError =>
+  new ApiError(500, { code: 'EDGE004', message: 'The server is not set up correctly', details });
+
 /** What the pooler does not take: the client's fault only where the token, the role or the body's size is. */
-function refused(reason: string): ApiError {
+export function refusedByPooler(reason: string): ApiError {
   switch (reason) {
     case 'token':
       return new ApiError(
@@ -159,12 +163,14 @@ function refused(reason: string): ApiError {
       return new ApiError(413, { code: 'EDGE005', message: 'The request body is too large' });
     case 'stopping':
       return new ApiError(503, { code: 'EDGE008', message: 'The server is shutting down' });
-    // Why is logged, not told: the secret, the version or the address of the pooler is wrong.
     case 'secret':
+      return misconfigured('The pooler does not accept the EDGEREST_POOLER_SECRET of the worker.');
     case 'version':
-    case 'setting':
+      return misconfigured('The pooler is of another version than the worker.');
     case 'endpoint':
-      return new ApiError(500, { code: 'EDGE004', message: 'The server is not set up correctly' });
+      return misconfigured('EDGEREST_POOLER_URL of the worker is not the address of the pooler.');
+    case 'setting':
+      return misconfigured(null);
     default:
       return new ApiError(502, { code: 'EDGE004', message: 'The pooler did not accept the transaction' });
   }
