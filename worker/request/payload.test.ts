@@ -81,6 +81,15 @@ describe('JSON', () => {
   });
 });
 
+test.each([
+  ['text/csv', [...bytes('a\n'), 0xff]],
+  ['text/csv', [...bytes('\u00e9\n').slice(1)]],
+  ['application/x-www-form-urlencoded', bytes('a=%ff')],
+  ['application/x-www-form-urlencoded', bytes('%c3=1')],
+])('%s that is not UTF-8 is not written as something else', (type, body) => {
+  expect(message(Uint8Array.from(body), type)).toBe('Invalid UTF-8');
+});
+
 describe('CSV', () => {
   const csv = (body: string) => shown(post('/t', body, 'text/csv').payload);
   const rows = (body: string): unknown => {

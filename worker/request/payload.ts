@@ -6,7 +6,7 @@ import { bodyError } from './errors.ts';
 import { JsonRows, type JsonShape, jsonShape, looksLikeObject } from './json-keys.ts';
 import { mediaTypeName } from './media-type.ts';
 import { parseQueryString } from './query-string.ts';
-import { byteStringOfBytes, decodeByteString, encodeText, sortedSet } from './text.ts';
+import { byteStringOfBytes, bytesOfByteString, decodeExactly, encodeText, sortedSet } from './text.ts';
 import type { Action, ApiRequest, MediaType, Payload } from './types.ts';
 
 type KeyedPayload = Payload & { readonly kind: 'json' | 'urlencoded' };
@@ -49,6 +49,7 @@ const isSameSet = (a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unkno
 
 /** CSV as an array of JSON objects. Throws PGRST102. */
 function csvPayload(body: Uint8Array): KeyedPayload {
+  checkedText(body);
   const csv = readCsv(body);
   if (csv.kind === 'error') throw bodyError(csv.message);
   const [first] = csv.rows;
@@ -63,12 +64,19 @@ function csvPayload(body: Uint8Array): KeyedPayload {
   };
 }
 
-/** A form's fields. */
+/** A form's fields. Throws PGRST102. */
 const formPairs = (body: Uint8Array): Pairs =>
   parseQueryString(byteStringOfBytes(body)).map(([key, value]): [string, string] => [
-    decodeByteString(key),
-    decodeByteString(value ?? ''),
+    checkedText(bytesOfByteString(key)),
+    checkedText(bytesOfByteString(value ?? '')),
   ]);
+
+/** What is not UTF-8 is refused: written as something else it would be lost. PostgREST fails with it. Throws PGRST102. */
+function checkedText(bytes: Uint8Array): string {
+  const text = decodeExactly(bytes);
+  if (text === null) throw bodyError('Invalid UTF-8');
+  return text;
+}
 
 /** A form as one JSON object of strings; of equal names the last counts. */
 function formObject(pairs: Pairs): KeyedPayload {

@@ -1,6 +1,7 @@
 /** Text and byte strings: what lies between the bytes of a request and the names and values in it. */
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+const strictUtf8 = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 const utf8Encoder = new TextEncoder();
 
 /** The bytes of a byte string (one character a byte). */
@@ -27,6 +28,15 @@ export const decodeByteString = (text: string): string => (isAscii(text) ? text 
 
 /** Decodes bytes as UTF-8; those that are not become U+FFFD. */
 export const decodeBytes = (bytes: Uint8Array): string => utf8.decode(bytes);
+
+/** Decodes bytes as UTF-8; null when they are not. */
+export function decodeExactly(bytes: Uint8Array): string | null {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    return null;
+  }
+}
 
 /** Encodes text as UTF-8. */
 export const encodeText = (text: string): Uint8Array => utf8Encoder.encode(text);
