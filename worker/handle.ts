@@ -4,7 +4,7 @@
  */
 import type { CancelSignal } from '../shared/hop/cancellation.ts';
 import type { Hop, Statement } from '../shared/hop/types.ts';
-import { EmptyNameError } from '../shared/sql/identifiers.ts';
+import { SqlSyntaxError } from '../shared/sql/identifiers.ts';
 import type { Identity } from './auth/authenticator.ts';
 import { ApiError } from './error.ts';
 import type { Exchange } from './observe.ts';
@@ -146,12 +146,12 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
   return timed(response, timing);
 }
 
-/** The plan's statements. A name without characters is refused as the database would refuse it. */
+/** The plan's statements. What cannot be SQL is refused as the database would refuse it. */
 function statementsOf(plan: DatabasePlan, facts: Facts, identity: Identity): readonly Statement[] {
   try {
     return compile(plan, facts);
   } catch (error) {
-    if (!(error instanceof EmptyNameError)) throw error;
+    if (!(error instanceof SqlSyntaxError)) throw error;
     const { code, message } = error;
     throw fromFailure({ kind: 'database', code, message, detail: null, hint: null, statement: 0 }, identity);
   }

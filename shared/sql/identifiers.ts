@@ -15,25 +15,21 @@ export const qualified = (schema: string, name: string): QualifiedIdentifier => 
 /** A key for maps: NUL cannot occur in a PostgreSQL name, so the pair is unambiguous. */
 export const identifierKey = (id: QualifiedIdentifier): string => `${id.schema}\0${id.name}`;
 
-/** A name without characters: PostgreSQL's grammar has none, and would call the whole statement a syntax error. */
-export class EmptyNameError extends Error {
-  override readonly name = 'EmptyNameError';
-  /** What PostgreSQL answers to one. */
+/** What PostgreSQL would call a syntax error, with its own code and message: it need not be sent to be refused. */
+export class SqlSyntaxError extends Error {
+  override readonly name = 'SqlSyntaxError';
   readonly code = '42601';
-
-  constructor() {
-    super('zero-length delimited identifier at or near """"');
-  }
 }
 
 /**
  * Quotes an identifier: double quotes around, those inside doubled, cut at the first NUL as PostgREST does
- * (the protocol's strings end there). Throws EmptyNameError where nothing is left.
+ * (the protocol's strings end there). Throws SqlSyntaxError where nothing is left:
+ * a name has at least one character.
  */
 export function quoteIdent(name: string): string {
   const end = name.indexOf('\0');
   const text = end < 0 ? name : name.slice(0, end);
-  if (text === '') throw new EmptyNameError();
+  if (text === '') throw new SqlSyntaxError('zero-length delimited identifier at or near """"');
   return `"${text.includes('"') ? text.replaceAll('"', '""') : text}"`;
 }
 

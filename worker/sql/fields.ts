@@ -1,5 +1,5 @@
 /** Columns and what is selected of them: paths into JSON, conversions, casts, aggregates. */
-import { type QualifiedIdentifier, quoteIdent, quoteQualified } from '../../shared/sql/identifiers.ts';
+import { type QualifiedIdentifier, quoteIdent, quoteQualified, SqlSyntaxError } from '../../shared/sql/identifiers.ts';
 import type { CoercibleField, SelectField } from '../plan/types.ts';
 import type { AggregateFunction, JsonOperation } from '../request/types.ts';
 import type { Parameters } from './parameters.ts';
@@ -58,10 +58,12 @@ const CAST = /^[\p{L}\p{N}_$ ]+$/u;
 
 /**
  * `CAST( … AS type )`. A type's name stays unquoted, since quoting would disable those that the SQL grammar knows
- * (`int`, `double precision`): it may only consist of letters, digits, `_`, `$` and blanks. Throws RangeError otherwise.
+ * (`int`, `double precision`): it may only consist of letters, digits, `_`, `$` and blanks. Throws RangeError otherwise,
+ * and SqlSyntaxError where there is none.
  */
 export function cast(text: string, type: string | null): string {
   if (type === null) return text;
+  if (type === '') throw new SqlSyntaxError('syntax error at or near ")"');
   if (!CAST.test(type))
     throw new RangeError('A cast names a type with other characters than letters, digits, _, $ and blanks');
   return `CAST( ${text} AS ${type} )`;

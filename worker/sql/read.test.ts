@@ -67,6 +67,14 @@ describe('rows', () => {
     expect(await body(read('paints', { select: [color] }))).toBe('[{"color":"#0000ff"}, \n {"color":"#00ff00"}]');
   });
 
+  test('refuse a cast to nothing (`id::%20`) with the words of the server', async () => {
+    const answered = await database.sql.unsafe('select cast( 1 as  )').catch((error: unknown) => error);
+    const message = 'syntax error at or near ")"';
+    expect(answered).toMatchObject({ code: '42601', message });
+    const tree = read('clients', { select: [select('id', { cast: '' })] });
+    expect(() => compile(readPlan(tree), facts())).toThrow(expect.objectContaining({ code: '42601', message }));
+  });
+
   test('refuse a cast that the grammar does not know', () => {
     const tree = read('clients', { select: [select('id', { cast: 'int) from pg_shadow --' })] });
     expect(() => compile(readPlan(tree), facts())).toThrow(RangeError);
