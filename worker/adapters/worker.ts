@@ -35,7 +35,7 @@ app.all('*', (c) => {
 });
 
 app.onError((error) => {
-  console.error(error);
+  console.error(error instanceof HopConfigError ? error.message : error);
   const known =
     error instanceof HopConfigError
       ? misconfigured(error.message)

@@ -84,6 +84,14 @@ const cancelled = (): TransactionError => ({
 
 const failed = (message: string, refusal: string | null = null): FetchFailure => ({ kind: 'failed', message, refusal });
 
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** What the pooler says in place of a snapshot or of keys. */
 async function noAnswer(response: Response): Promise<FetchFailure | { readonly kind: 'none' }> {
   await response.body?.cancel();
@@ -176,7 +184,7 @@ export class HttpHop implements Hop {
       const response = await this.#get('/v1/snapshot', known === null ? {} : { 'if-none-match': `"${known}"` }, signal);
       if (response.status === 304) return { kind: 'same' };
       if (response.status === 200) {
-        const snapshot = readSnapshot(await response.json());
+        const snapshot = readSnapshot(parsed(await response.text()));
         return snapshot ? { kind: 'new', snapshot } : failed('The pooler answered with something else.');
       }
       return await noAnswer(response);
@@ -193,7 +201,7 @@ export class HttpHop implements Hop {
         const answer = await noAnswer(response);
         return answer.kind === 'none' ? failed('The schema cache has not been loaded yet.') : answer;
       }
-      const keys = readKeys(await response.json());
+      const keys = readKeys(parsed(await response.text()));
       if (keys === undefined) return failed('The pooler answered with something else.');
       return { kind: 'keys', keys, snapshot: response.headers.get(SNAPSHOT_HEADER) };
     } catch {
