@@ -1,4 +1,6 @@
 /** `edgerest edge` as a program: its signals, and its hop. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ask } from './client.ts';
 import { createEdgeDatabase, type EdgeDatabase, poolerSecret } from './database.ts';
@@ -38,4 +40,14 @@ test('a pooler that listens on all addresses is reached by its own worker', asyn
   });
   expect(await ask(program.url, item)).toMatchObject({ status: 200, text: '[{"id":7,"name":"item 7"}]' });
   expect(await program.stop()).toBe(0);
+});
+
+test.runIf(existsSync('/proc/self/task'))('it ends with an error when workerd ends by itself', async () => {
+  const program = await startProgram('edge', database.variables);
+  const children = await readFile(`/proc/${program.pid}/task/${program.pid}/children`, 'utf8');
+  const [workerd] = children.split(' ').map(Number);
+  if (!workerd) throw new Error('workerd does not run');
+  process.kill(workerd, 'SIGKILL');
+  expect(await program.ended).toBe(1);
+  expect(program.said()).toContain('workerd ended by itself');
 });

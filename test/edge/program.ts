@@ -14,6 +14,8 @@ export interface Program {
   said(): string;
   /** Waits until it has said this, so many times. Throws what it said when it ends instead. */
   says(words: string, times?: number): Promise<void>;
+  /** Settles with its exit code when it has ended, with everything that it started. */
+  readonly ended: Promise<number | null>;
   /** Asks it to end, waits until it and everything that it started has closed its output, and gives its exit code. */
   stop(): Promise<number | null>;
   /** Ends it at once, without a chance to say anything to anyone. */
@@ -65,6 +67,7 @@ export async function startProgram(
     url: `http://127.0.0.1:${port}`,
     said: () => text,
     says,
+    ended: closed,
     stop: () => end('SIGTERM'),
     kill: async () => {
       await end('SIGKILL');
