@@ -312,7 +312,7 @@ export class Connection implements MessageHandler, TransportListener {
       this.#outbox.sendFlight(journey, socket);
     } else if (this.#resetDue) {
       this.#resetDue = false;
-      this.#outbox.sendReset(socket);
+      this.#outbox.sendReset(journey, socket);
     } else this.#release();
   }
 

@@ -232,6 +232,19 @@ describe('the reset', () => {
     expect(await run(on, flight(traces))).toEqual([[['pg_temp', 'behind', '1h', '1', '1', '1', '1']]]);
   });
 
+  test('has no names where the flight has none: another backend may answer', async () => {
+    const on = await connection();
+    const unnamed = (text: string): FlightStatement => statement(text, [], { prepare: 'unnamed' });
+    const behind: Flight = { statements: [as(role), unnamed('select public.leave_behind()')], reset: true };
+    const statements = behind.statements.map((each): FlightStatement => ({ ...each, prepare: 'unnamed' }));
+    for (let i = 0; i < 2; i++) await run(on, { ...behind, statements });
+    expect(await run(on, flight(unnamed('select count(*) from pg_prepared_statements')))).toEqual([[['0']]]);
+    await run(on, behind);
+    await run(on, { ...behind, statements });
+    await run(on, behind);
+    expect(await run(on, flight(traces))).toEqual([[['"$user", public', '', '0', '0', '0', '0', '0']]]);
+  });
+
   test('takes back a role that was not meant for the transaction only; another identity ends the connection', async () => {
     const on = await connection({}, database.uri);
     const who = flight(statement('select current_user::text, session_user::text'));

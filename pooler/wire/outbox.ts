@@ -1,7 +1,7 @@
 import { Batch } from './batch.ts';
 import { encodeBatch } from './encode.ts';
 import type { Journey } from './journey.ts';
-import { Reset } from './reset.ts';
+import { Reset, unnamedReset } from './reset.ts';
 import { StatementRegistry } from './statements.ts';
 import { rollbackStatements } from './transaction.ts';
 import { type Sink, Writer } from './writer.ts';
@@ -54,7 +54,7 @@ export class Outbox {
       this.#writer.discard();
       throw error instanceof RangeError ? error : new RangeError('the flight cannot be encoded', { cause: error });
     }
-    if (journey.flight.reset) this.#writeReset();
+    if (journey.flight.reset) this.#writeReset(journey);
   }
 
   /** Sends what writeFlight has written, in one write. */
@@ -73,8 +73,8 @@ export class Outbox {
     this.#writer.flush(socket);
   }
 
-  sendReset(socket: Sink): void {
-    this.#writeReset();
+  sendReset(journey: Journey, socket: Sink): void {
+    this.#writeReset(journey);
     this.#writer.flush(socket);
   }
 
@@ -83,7 +83,9 @@ export class Outbox {
     this.#pending.push({ purpose, batch });
   }
 
-  #writeReset(): void {
-    this.#pending.push({ purpose: 'reset', batch: this.#reset.encode(this.#writer, this.statements) });
+  #writeReset({ flight }: Journey): void {
+    if (flight.statements.some((each) => each.prepare === 'named')) {
+      this.#pending.push({ purpose: 'reset', batch: this.#reset.encode(this.#writer, this.statements) });
+    } else this.#write('reset', new Batch(unnamedReset));
   }
 }

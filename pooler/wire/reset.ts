@@ -35,6 +35,9 @@ const utilities = ['reset role', 'reset all', 'close all', 'unlisten *', 'discar
 
 const statements: readonly FlightStatement[] = [check, ...utilities];
 
+/** The same without names, for connections where another backend may answer each batch. */
+export const unnamedReset: readonly FlightStatement[] = statements.map((each) => ({ ...each, prepare: 'unnamed' }));
+
 /**
  * The reset of one connection. Its statements are prepared once, under names that are not subject to eviction, and it is then always the
  * same bytes.
@@ -62,7 +65,7 @@ export class Reset {
 
   /** The batch has come to its end: only if it was a good one, its names are there the next time. */
   ended(batch: Batch): void {
-    this.#prepared = batch.error === null;
+    if (batch.statements === statements) this.#prepared = batch.error === null;
   }
 
   #prepare(writer: Writer, batch: Batch): void {
