@@ -49,7 +49,12 @@ function apiServer(config: Config, pooler: Pooler, log: Log): { readonly server:
     server: `edgerest/${VERSION}`,
   });
   const server = createServer(
-    { maxHeaderSize: HEADER_LIMIT, keepAliveTimeout: KEEP_ALIVE_TIMEOUT, requireHostHeader: false },
+    {
+      maxHeaderSize: HEADER_LIMIT,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      requireHostHeader: false,
+      optimizeEmptyRequests: true, // no stream for a body that is not there
+    },
     (request, response) => {
       draining.track(response);
       listener(request, response);
