@@ -44,10 +44,9 @@ test('a pooler that listens on all addresses is reached by its own worker', asyn
 
 test.runIf(existsSync('/proc/self/task'))('it ends with an error when workerd ends by itself', async () => {
   const program = await startProgram('edge', database.variables);
-  const children = await readFile(`/proc/${program.pid}/task/${program.pid}/children`, 'utf8');
-  const [workerd] = children.split(' ').map(Number);
-  if (!workerd) throw new Error('workerd does not run');
-  process.kill(workerd, 'SIGKILL');
+  const children = (await readFile(`/proc/${program.pid}/task/${program.pid}/children`, 'utf8')).trim().split(' ');
+  const names = await Promise.all(children.map((pid) => readFile(`/proc/${pid}/comm`, 'utf8')));
+  process.kill(Number(children[names.indexOf('workerd\n')]), 'SIGKILL');
   expect(await program.ended).toBe(1);
   expect(program.said()).toContain('workerd ended by itself');
 });

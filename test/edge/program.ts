@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { tied } from '../../pooler/cli/lifeline.ts';
 import { startWorkerd } from '../../pooler/cli/workerd.ts';
 import { freePort } from '../cluster.ts';
 
@@ -42,9 +43,10 @@ export async function startProgram(
       ? { EDGEREST_POOLER_PORT: String(port) }
       : { PGRST_SERVER_HOST: '127.0.0.1', PGRST_SERVER_PORT: String(port) };
   const inherited = Object.entries(process.env).filter(([name]) => !/^(PGRST|EDGEREST)_/.test(name));
-  const child = spawn(process.execPath, [main, command], {
+  // A test that is cut off leaves no program behind.
+  const child = spawn(...tied('TERM', process.execPath, [main, command]), {
     env: { ...Object.fromEntries(inherited), ...own, ...variables },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['pipe', 'ignore', 'pipe'],
   });
   let text = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
