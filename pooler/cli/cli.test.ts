@@ -364,7 +364,8 @@ describe('pooler', () => {
   });
 
   test('runs transactions for whoever has the secret, as the role of the token and no other', async () => {
-    const env = await variables();
+    const previous = 'p'.repeat(32);
+    const env = await variables({ EDGEREST_POOLER_SECRET_PREVIOUS: previous });
     const running = edgerest(['pooler'], env);
     await says(running, /Pooler listening on 127\.0\.0\.1:\d+/);
     const hop = new HttpHop({ url: `http://127.0.0.1:${env.EDGEREST_POOLER_PORT}`, secret });
@@ -373,6 +374,8 @@ describe('pooler', () => {
       kind: 'new',
       snapshot: { tables: [{ name: 'item' }], settings: { dbAnonRole: anon } },
     });
+    const other = new HttpHop({ url: `http://127.0.0.1:${env.EDGEREST_POOLER_PORT}`, secret: previous });
+    expect(await other.fetchSnapshot(null, null)).toMatchObject({ kind: 'new' });
     expect(await hop.fetchKeys(null)).toMatchObject({ kind: 'keys', keys: { keys: [{ kty: 'oct', alg: 'HS256' }] } });
     expect(await hop.transaction(request(null, login), null, null)).toMatchObject({
       ok: true,
