@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createLog, formatTime } from './log.ts';
+import { formatTime } from '../shared/log.ts';
+import { createLog } from './log.ts';
 
 test('a line has the time as PostgREST writes it', () => {
   const lines: string[] = [];

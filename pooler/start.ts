@@ -3,11 +3,11 @@ import postgres, { type Sql } from 'postgres';
 import type { Config } from '../shared/config/resolve.ts';
 import type { Hop } from '../shared/hop/types.ts';
 import { type ConfigSource, ConfigurationError } from './config/configuration.ts';
-import type { Log } from './log.ts';
+import type { Observe } from './observation.ts';
 import { withDocuments } from './openapi/documents.ts';
-import { Pool, type PoolEvent } from './pool/index.ts';
+import { Pool } from './pool/index.ts';
 import { MissingSchemaError } from './snapshot/load.ts';
-import { type Loaded, SnapshotSource, type SnapshotSourceOptions } from './snapshot/source.ts';
+import { type Loaded, SnapshotSource, type SourceEvent } from './snapshot/source.ts';
 import { StartError } from './start-error.ts';
 import { createTransactor, type DatabaseFacts, type Trust } from './transaction/transactor.ts';
 import { VERSION } from './version.ts';
@@ -17,8 +17,8 @@ export interface PoolerOptions {
   readonly configuration: ConfigSource;
   /** Whose word counts, under what was loaded. */
   readonly trust: (loaded: Loaded) => Trust;
-  readonly log: Log;
-  /** It cannot go on; the log says why. Called at most once. */
+  readonly observe: Observe;
+  /** It cannot go on; that has been observed. Called at most once. */
   readonly onFatal: (reason: string) => void;
 }
 
@@ -32,8 +32,6 @@ export interface Pooler {
 
 /** Without connect_timeout in the connection string, the milliseconds that a server may take to let us in. */
 const CONNECT_TIMEOUT = 30_000;
-
-type SourceEvent = Parameters<NonNullable<SnapshotSourceOptions['observe']>>[0];
 
 const WRONG_PASSWORD = '28P01';
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : null);
@@ -55,30 +53,50 @@ function isLoss(error: unknown): boolean {
  * Connects and loads the snapshot once; goes on trying in the background when the database is away. Throws StartError for a
  * connection string that cannot be used.
  */
-export async function startPooler({ configuration, trust, log, onFatal }: PoolerOptions): Promise<Pooler> {
+export async function startPooler({ configuration, trust, observe, onFatal }: PoolerOptions): Promise<Pooler> {
   const config = configuration.current;
   const connection = connectionConfig(config);
   let facts: DatabaseFacts | null = null;
-  let plainDefaults = false;
+  let session: SessionFacts | null = null;
 
   let ending = false;
   const fatal = (message: string): void => {
     if (ending) return;
     ending = true;
-    log('notice', message);
+    observe({ kind: 'notice', text: message });
     onFatal(message);
   };
   const lost = (): void => {
     if (!configuration.current.dbPoolAutomaticRecovery) fatal('Automatic recovery disabled, exiting.');
   };
-  const failed = (error: unknown): void => {
-    const hopeless = facts === null ? hopelessness(error) : null;
-    if (hopeless !== null) {
-      fatal(hopeless);
-      return;
+  const changed = (event: SourceEvent): void => {
+    switch (event.kind) {
+      case 'failed': {
+        const hopeless = facts === null ? hopelessness(event.error) : null;
+        session = null;
+        if (hopeless !== null) {
+          fatal(hopeless);
+          return;
+        }
+        observe({ kind: 'schema cache', event, config: configuration.current });
+        if (isLoss(event.error)) lost();
+        return;
+      }
+      case 'queried':
+      case 'loaded':
+        observe({ kind: 'schema cache', event, config: configuration.current });
+        return;
+      case 'lost':
+        observe({ kind: 'listener', event });
+        lost();
+        return;
+      case 'listening':
+      case 'notified':
+        observe({ kind: 'listener', event });
+        return;
+      default:
+        event satisfies never;
     }
-    log('error', `The database is not ready: ${messageOf(error)}`);
-    if (isLoss(error)) lost();
   };
   const pool = new Pool({
     size: config.dbPool,
@@ -87,25 +105,30 @@ export async function startPooler({ configuration, trust, log, onFatal }: Pooler
     queueLength: config.queueLength,
     idleTimeout: config.dbPoolMaxIdletime * 1000,
     maxLifetime: config.dbPoolMaxLifetime * 1000,
-    observe: (event) => logPoolEvent(event, log),
+    observe: (event) => observe({ kind: 'pool', event }),
   });
   const source = new SnapshotSource({
     connection,
     config: async (sql, reread) => {
-      plainDefaults = await hasPlainDefaults(sql);
+      const before = session;
+      session = await sessionFacts(sql);
+      const { version } = session;
+      if (before?.version !== version) observe({ kind: 'database', version, poolSize: config.dbPool });
       return configuration.read(sql, reread);
     },
-    observe: (event) => {
-      if (event.kind === 'failed') failed(event.error);
-      else logSourceEvent(event, log);
-      if (event.kind === 'lost') lost();
-    },
+    observe: changed,
   });
   source.subscribe((loaded) => {
-    warnOfRoles(loaded, facts, log);
-    if (facts !== null && facts.config !== loaded.config) log('notice', 'Config reloaded');
+    warnOfRoles(loaded, facts, observe);
+    if (facts !== null && facts.config !== loaded.config) observe({ kind: 'config reloaded' });
     const { snapshot, config, roles } = loaded;
-    facts = { snapshot: snapshot.version, config, trust: trust(loaded), roles, plainDefaults };
+    facts = {
+      snapshot: snapshot.version,
+      config,
+      trust: trust(loaded),
+      roles,
+      plainDefaults: session?.plainDefaults ?? false,
+    };
     pool.forgetStatements();
   });
   await source.start(config);
@@ -134,63 +157,26 @@ export function connectionConfig(config: Config): ConnectionConfig {
   }
 }
 
-/** Whether a transaction that begins without words is read committed and read write: the database or the login role may say otherwise. */
-async function hasPlainDefaults(sql: Sql): Promise<boolean> {
-  const text = `select pg_catalog.current_setting('default_transaction_isolation'), pg_catalog.current_setting('default_transaction_read_only')`;
-  const [row] = await sql.unsafe(text).values();
-  return row?.[0] === 'read committed' && row[1] === 'off';
+/** What a session of ours finds in the database. */
+interface SessionFacts {
+  /** Whether a transaction that begins without words is read committed and read write: the database or the login role may say otherwise. */
+  readonly plainDefaults: boolean;
+  /** The server's, in its own words. */
+  readonly version: string;
 }
 
-function warnOfRoles(loaded: Loaded, before: DatabaseFacts | null, log: Log): void {
+async function sessionFacts(sql: Sql): Promise<SessionFacts> {
+  const setting = (name: string): string => `pg_catalog.current_setting('default_transaction_${name}')`;
+  const text = `select ${setting('isolation')}, ${setting('read_only')}, pg_catalog.version()`;
+  const [row] = await sql.unsafe(text).values();
+  return { plainDefaults: row?.[0] === 'read committed' && row[1] === 'off', version: String(row?.[2]) };
+}
+
+function warnOfRoles(loaded: Loaded, before: DatabaseFacts | null, observe: Observe): void {
   const { login, inherits } = loaded.roles;
   if (inherits.length === 0 || before?.roles.inherits.length === inherits.length) return;
-  log(
-    'notice',
+  const text =
     `Warning: the login role ${JSON.stringify(login)} inherits the privileges of ${inherits.length} role(s). ` +
-      'Make it NOINHERIT and grant with INHERIT FALSE, so that nothing runs with more than the request has.',
-  );
-}
-
-function logSourceEvent(event: Exclude<SourceEvent, { kind: 'failed' }>, log: Log): void {
-  switch (event.kind) {
-    case 'loaded': {
-      const { tables, relationships, routines } = event.snapshot;
-      const counts = `${tables.length} Relations, ${relationships.length} Relationships, ${routines.length} Functions`;
-      log('notice', `Schema cache loaded ${counts} in ${event.milliseconds.toFixed(1)} milliseconds`);
-      return;
-    }
-    case 'listening':
-      log('notice', `Listening for notifications on the ${JSON.stringify(event.channel)} channel`);
-      return;
-    case 'notified': {
-      const what = event.of === 'config' ? 'config' : 'schema cache';
-      log('notice', `Received a ${what} reload message on the ${JSON.stringify(event.channel)} channel`);
-      return;
-    }
-    case 'lost':
-      log('error', `Not listening for notifications: ${messageOf(event.error)}. Trying again in ${event.retryIn} ms`);
-      return;
-    default:
-      event satisfies never;
-  }
-}
-
-function logPoolEvent(event: PoolEvent, log: Log): void {
-  switch (event.type) {
-    case 'connect-failed':
-      log('error', `Cannot connect to the database: ${event.error.message}. Trying again in ${event.retryIn} ms`);
-      return;
-    case 'refused':
-      log('info', `A request was not admitted to the pool: ${event.code}`);
-      return;
-    case 'connected':
-    case 'closed':
-      log('debug', `A connection of the pool was ${event.type === 'connected' ? 'opened' : 'closed'}`);
-      return;
-    case 'acquired':
-    case 'flight':
-      return;
-    default:
-      event satisfies never;
-  }
+    'Make it NOINHERIT and grant with INHERIT FALSE, so that nothing runs with more than the request has.';
+  observe({ kind: 'notice', text });
 }

@@ -1,4 +1,4 @@
-/** What the two halves' logs have in common: levels, the time's form, and which answers a level asks for. */
+/** What the two halves observe in common: levels of the log, the time's form, which answers a level asks for. */
 
 /** `log-level`, the gravest first. */
 export const LOG_LEVELS = ['crit', 'error', 'warn', 'info', 'debug'] as const;
@@ -34,3 +34,6 @@ export function formatTime(time: Date): string {
 
 /** A message as one line. */
 export const singleLine = (text: string): string => text.trim().replace(/\s*[\r\n]+\s*/g, ' ');
+
+/** What the cache of verified tokens did: a lookup that found the token, one that did not, or made room for another. */
+export type TokenEvent = 'hit' | 'miss' | 'eviction';

@@ -4,7 +4,7 @@
  */
 import { Schema } from '../shared/snapshot/schema.ts';
 import type { Snapshot } from '../shared/snapshot/types.ts';
-import { Authenticator } from './auth/authenticator.ts';
+import { Authenticator, type ObserveTokens } from './auth/authenticator.ts';
 import type { KeySet } from './auth/keys.ts';
 
 export interface State {
@@ -15,14 +15,19 @@ export interface State {
 }
 
 /** Makes the state of a snapshot; the authenticator and its cache are kept where neither keys nor settings changed. */
-export function nextState(previous: State | null, snapshot: Snapshot, keys: KeySet | null): State {
+export function nextState(
+  previous: State | null,
+  snapshot: Snapshot,
+  keys: KeySet | null,
+  observe: ObserveTokens | null = null,
+): State {
   const same =
     previous !== null &&
     JSON.stringify(previous.keys) === JSON.stringify(keys) &&
     JSON.stringify(previous.schema.snapshot.settings) === JSON.stringify(snapshot.settings);
   return {
     schema: new Schema(snapshot),
-    authenticator: same ? previous.authenticator : new Authenticator(keys, snapshot.settings),
+    authenticator: same ? previous.authenticator : new Authenticator(keys, snapshot.settings, observe),
     keys,
   };
 }

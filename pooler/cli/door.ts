@@ -2,24 +2,27 @@
 import { readFileSync } from 'node:fs';
 import type { Config } from '../../shared/config/resolve.ts';
 import { HEAD_LIMIT } from '../../shared/hop/codec.ts';
+import type { TokenEvent } from '../../shared/log.ts';
 import { nextState, type State } from '../../worker/state.ts';
 import { HopServer, type HopServerOptions } from '../hop/server.ts';
-import type { Log } from '../log.ts';
+import type { Observe } from '../observation.ts';
 import type { Loaded } from '../snapshot/source.ts';
-import type { Pooler } from '../start.ts';
 import { StartError } from '../start-error.ts';
 import type { Trust } from '../transaction/transactor.ts';
-import { listen } from './listen.ts';
+import { observeHop } from './answers.ts';
+import { type Listening, listen } from './listen.ts';
+import type { Program } from './program.ts';
 
 /**
  * Whose word counts for a request that comes over the hop: the token's, verified here. Without keys here it is the message's, but
  * only for the roles that the configuration lists.
  */
-export function hopTrust(): (loaded: Loaded) => Trust {
+export function hopTrust(observe: Observe): (loaded: Loaded) => Trust {
+  const observeTokens = (event: TokenEvent): void => observe({ kind: 'token', event });
   let state: State | null = null;
   return ({ config: { jwtKeys, allowedRoles }, snapshot }) => {
     if (jwtKeys === null && allowedRoles.length > 0) return { kind: 'list' };
-    state = nextState(state, snapshot, jwtKeys === null ? null : { keys: jwtKeys });
+    state = nextState(state, snapshot, jwtKeys === null ? null : { keys: jwtKeys }, observeTokens);
     const { authenticator } = state;
     return { kind: 'token', verify: (token) => authenticator.authenticate(token) };
   };
@@ -79,19 +82,18 @@ function hopServer(options: HopServerOptions): HopServer {
 /** Opens the door. Returns the server and where it listens. Throws StartError when the port cannot be had. */
 export async function openDoor(
   door: Door,
-  config: Config,
-  pooler: Pooler,
-  log: Log,
-): Promise<{ readonly server: HopServer; readonly address: string }> {
+  { poolerHost: host, poolerPort: port, maxBodySize }: Config,
+  { pooler, observe }: Program,
+): Promise<{ readonly server: HopServer; readonly listening: Listening }> {
+  const { source } = pooler;
   const server = hopServer({
     ...door,
-    hop: pooler.hop,
-    limits: { head: HEAD_LIMIT, payload: config.maxBodySize },
-    source: pooler.source,
-    onError: (message) => log('error', `The hop: ${message}`),
-    onRefused: ({ reason, message }, from) =>
-      log('warn', `The hop refused a message from ${from}: ${reason}. ${message}`),
+    hop: observeHop(pooler.hop, observe, () => source.current()?.config.logLevel ?? 'error'),
+    limits: { head: HEAD_LIMIT, payload: maxBodySize },
+    source,
+    onError: (message) => observe({ kind: 'fault', error: new Error(`the hop: ${message}`) }),
+    onRefused: ({ reason, message: text }, from) => observe({ kind: 'message refused', reason, text, from }),
   });
-  const address = await listen(server.server, config.poolerHost, config.poolerPort, 'EDGEREST_POOLER_PORT');
-  return { server, address };
+  const listening = await listen(server.server, { kind: 'tcp', host, port, variable: 'EDGEREST_POOLER_PORT' });
+  return { server, listening };
 }

@@ -4,16 +4,17 @@ import { createServer } from 'node:net';
 import { parameters } from '../../shared/config/parameters.ts';
 import type { Config } from '../../shared/config/resolve.ts';
 import type { Configuration } from '../config/configuration.ts';
+import type { Observe } from '../observation.ts';
 import type { Loaded } from '../snapshot/source.ts';
-import { startPooler } from '../start.ts';
+import { StartError } from '../start-error.ts';
 import type { Trust } from '../transaction/transactor.ts';
-import { VERSION } from '../version.ts';
 import type { Configured } from './config.ts';
 import { checkDoor, hopTrust, openDoor } from './door.ts';
-import { addressOf, listen } from './listen.ts';
-import { onReload } from './reload.ts';
-import { DRAIN_TIMEOUT, onShutdown } from './shutdown.ts';
-import { startWorkerd } from './workerd.ts';
+import { addressOf, apiPlace, type Listening, listen, type Place } from './listen.ts';
+import { startProgram } from './program.ts';
+import { DRAIN_TIMEOUT } from './shutdown.ts';
+import { placeSocket, stagedSocket } from './socket-file.ts';
+import { startWorkerd, type Workerd, type WorkerdBindings } from './workerd.ts';
 
 /** The hop is between us and our own worker: a secret of this run, and a port that is free, unless they are given. */
 function ownHop(configuration: Configuration): Config & { readonly poolerSecret: string } {
@@ -29,8 +30,8 @@ function ownHop(configuration: Configuration): Config & { readonly poolerSecret:
  * The token decides, verified here as well. Where secret and roles are ours to choose nobody else can ask, and any role is
  * allowed that the login role is a member of, as in `serve`.
  */
-function ownTrust(): (loaded: Loaded) => Trust {
-  const trustOf = hopTrust();
+function ownTrust(observe: Observe): (loaded: Loaded) => Trust {
+  const trustOf = hopTrust(observe);
   return (loaded) => {
     const { poolerSecret, allowedRoles } = loaded.config;
     const trust = trustOf(loaded);
@@ -40,9 +41,9 @@ function ownTrust(): (loaded: Loaded) => Trust {
 }
 
 /** `host:port` as workerd reads it. */
-function workerdAddress(host: string, port: number): string {
+function tcpAddress(host: string, port: number): string {
   const { host: address } = addressOf(host);
-  if (address === undefined || address === '::') return `*:${port}`;
+  if (address === '::') return `*:${port}`;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
@@ -50,34 +51,46 @@ function workerdAddress(host: string, port: number): string {
 const reachable = (address: string): string =>
   address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:');
 
-/** Refuses a port that is taken in our own words: workerd's are about its configuration. */
-async function checkPort(host: string, port: number): Promise<void> {
+/** Refuses a place that is taken in our own words: workerd's are about its configuration. */
+async function checkPlace(place: Place): Promise<void> {
+  if (place.kind === 'unix') return;
+  if (place.shared)
+    throw new StartError('PGRST_SERVER_REUSEPORT is set: workerd cannot share its port, only serve can.');
   const probe = createServer();
-  await listen(probe, host, port, 'PGRST_SERVER_PORT');
+  await listen(probe, place);
   await new Promise((closed) => probe.close(closed));
 }
 
+/** Starts workerd where the API shall be. */
+async function openWorkerd(
+  place: Place,
+  bindings: WorkerdBindings,
+): Promise<Listening & { readonly workerd: Workerd }> {
+  if (place.kind === 'tcp') {
+    const workerd = await startWorkerd({ address: tcpAddress(place.host, place.port), bindings });
+    return { workerd, address: tcpAddress(place.host, workerd.port), isReachable: () => workerd.running };
+  }
+  const staged = stagedSocket(place);
+  const workerd = await startWorkerd({ address: `unix:${staged}`, bindings });
+  const file = placeSocket(staged, place);
+  workerd.exited.then(() => file.remove());
+  return { workerd, address: place.path, isReachable: () => workerd.running && file.isThere() };
+}
+
 /** Starts it and returns when it listens; it ends with the process. Throws StartError. */
-export async function edge({ configuration, log }: Configured): Promise<void> {
-  const config = ownHop(configuration);
+export async function edge(configured: Configured): Promise<void> {
+  const config = ownHop(configured.configuration);
   const door = checkDoor(config);
-  log('notice', `Starting edgerest ${VERSION} (edge)`);
-  const shutdown = onShutdown(log);
-  await checkPort(config.serverHost, config.serverPort);
-  const pooler = await startPooler({
-    configuration,
-    log,
-    trust: ownTrust(),
-    onFatal: () => shutdown.end(1),
-  });
-  shutdown.add(() => pooler.close(DRAIN_TIMEOUT));
-  onReload(pooler.source);
-  const { server, address } = await openDoor(door, config, pooler, log);
+  const place = apiPlace(config);
+  await checkPlace(place);
+  const program = await startProgram({ name: ' (edge)', configured, trust: ownTrust });
+  const { shutdown, observe } = program;
+  const { server, listening } = await openDoor(door, config, program);
   shutdown.add(() => server.close(DRAIN_TIMEOUT));
   const scheme = door.tls === null ? 'http' : 'https';
-  const workerd = await startWorkerd({
-    address: workerdAddress(config.serverHost, config.serverPort),
-    bindings: { EDGEREST_POOLER_URL: `${scheme}://${reachable(address)}`, EDGEREST_POOLER_SECRET: config.poolerSecret },
+  const { workerd, address, isReachable } = await openWorkerd(place, {
+    EDGEREST_POOLER_URL: `${scheme}://${reachable(listening.address)}`,
+    EDGEREST_POOLER_SECRET: config.poolerSecret,
   });
   let stopping = false;
   shutdown.add(() => {
@@ -86,8 +99,8 @@ export async function edge({ configuration, log }: Configured): Promise<void> {
   });
   workerd.exited.then((code) => {
     if (stopping) return;
-    log('error', `workerd ended by itself with ${code}`);
+    observe({ kind: 'notice', text: `workerd ended by itself with ${code}` });
     shutdown.end(1);
   });
-  log('notice', `API server listening on ${workerdAddress(config.serverHost, workerd.port)}`);
+  program.opened('API server', address, () => !stopping && isReachable());
 }

@@ -117,7 +117,7 @@ describe('a configuration file', () => {
     expect(await get(settingOf('search_path'))).toBe('200 "\\"public\\", \\"public\\""');
     expect(await get('/item?select=id', await sign(OLD))).toMatch(/^200 /);
     expect(await get('/item?select=id', await sign(NEW))).toMatch(/^401 .*PGRST301/);
-    expect(count('Listening for notifications')).toBe(0);
+    expect(count('listening for database notifications')).toBe(0);
 
     const changed = {
       'jwt-secret': NEW,
@@ -138,15 +138,15 @@ describe('a configuration file', () => {
     expect(await get('/only_here')).toBe('200 []');
     expect(await get('/only_here', await sign(NEW))).toBe('200 []');
     expect(await get('/only_here', await sign(OLD))).toMatch(/^401 .*PGRST301/);
-    expect(count('Listening for notifications on the "another" channel')).toBe(1);
+    expect(count('listening for database notifications on the "another" channel')).toBe(1);
     await reloads(() => database.sql`notify another, 'reload config'`);
     expect(count('Received a config reload message on the "another" channel')).toBe(1);
 
     // What is written at log-level debug only.
-    expect(count('A connection of the pool was closed')).toBe(0);
+    expect(count('A connection is terminated')).toBe(0);
     await database.sql`select pg_terminate_backend(pid) from pg_stat_activity
       where usename = ${login} and query not like 'LISTEN%'`;
-    await says(process, /A connection of the pool was closed/);
+    await says(process, /A connection is terminated/);
   });
 
   test('that became wrong changes nothing and is one line in the log', async () => {

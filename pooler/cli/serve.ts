@@ -1,57 +1,66 @@
 /** `edgerest serve`: both halves in one process, the hop a function call. A drop-in for the postgrest binary. */
 import { createServer, type Server } from 'node:http';
-import type { Socket } from 'node:net';
-import type { Config } from '../../shared/config/resolve.ts';
+import type { Duplex } from 'node:stream';
 import { nodeListener } from '../../worker/adapters/node.ts';
 import { type Backend, handle } from '../../worker/handle.ts';
 import { Draining } from '../drain.ts';
-import type { Log } from '../log.ts';
-import { type Pooler, startPooler } from '../start.ts';
+import type { Observe } from '../observation.ts';
+import type { Pooler } from '../start.ts';
 import { VERSION } from '../version.ts';
+import { observeAnswers } from './answers.ts';
 import type { Configured } from './config.ts';
-import { listen } from './listen.ts';
-import { onReload } from './reload.ts';
-import { DRAIN_TIMEOUT, onShutdown } from './shutdown.ts';
+import { apiPlace, listen } from './listen.ts';
+import { type Program, startProgram } from './program.ts';
+import { DRAIN_TIMEOUT } from './shutdown.ts';
 import { LocalStates } from './states.ts';
 
 /** Bytes of a request's line and headers: PostgREST's server takes about as much. */
 const HEADER_LIMIT = 64 * 1024;
 const KEEP_ALIVE_TIMEOUT = 75_000;
+/** Milliseconds for the headers of a request to arrive, and for the whole of it: a client that dawdles holds its connection no longer. */
+const HEADERS_TIMEOUT = 15_000;
+const REQUEST_TIMEOUT = 300_000;
+const TIMEOUT_PRECISION = 5000;
 
 /** Starts it and returns when it listens; it ends with the process. Throws StartError. */
-export async function serve({ configuration, log }: Configured): Promise<void> {
-  const config = configuration.current;
-  log('notice', `Starting edgerest ${VERSION}`);
-  const shutdown = onShutdown(log);
-  const pooler = await startPooler({
-    configuration,
-    log,
-    trust: () => ({ kind: 'process' }),
-    onFatal: () => shutdown.end(1),
-  });
-  shutdown.add(() => pooler.close(DRAIN_TIMEOUT));
-  onReload(pooler.source);
-  const { server, draining } = apiServer(config, pooler, log);
-  const address = await listen(server, config.serverHost, config.serverPort, 'PGRST_SERVER_PORT');
+export async function serve(configured: Configured): Promise<void> {
+  const program = await startProgram({ name: '', configured, trust: () => () => ({ kind: 'process' }) });
+  const { config, pooler, shutdown } = program;
+  const { server, draining } = apiServer(program);
+  // Where another serves the same port already, it does so alone until there is something to answer with.
+  if (config.serverReuseport) await loaded(pooler);
+  const { address, isReachable } = await listen(server, apiPlace(config));
   shutdown.add(() => draining.close(DRAIN_TIMEOUT));
-  log('notice', `API server listening on ${address}`);
+  program.opened('API server', address, isReachable);
 }
 
-function apiServer(config: Config, pooler: Pooler, log: Log): { readonly server: Server; readonly draining: Draining } {
+/** Resolves when there is a schema cache. */
+async function loaded({ source }: Pooler): Promise<void> {
+  if (source.current() !== null) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = source.subscribe(() => resolve());
+  await promise;
+  end();
+}
+
+function apiServer({ config, observe, pooler }: Program): { readonly server: Server; readonly draining: Draining } {
   const backend: Backend = {
-    states: new LocalStates(pooler.source),
+    states: new LocalStates(pooler.source, (event) => observe({ kind: 'token', event })),
     hop: pooler.hop,
-    report: (error) =>
-      log('error', `Internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+    report: (error) => observe({ kind: 'fault', error }),
   };
-  const listener = nodeListener((request, signal) => handle(request, backend, signal), {
+  const listener = nodeListener((request, signal, exchange) => handle(request, backend, signal, exchange), {
     bodyLimit: config.maxBodySize,
     server: `edgerest/${VERSION}`,
+    observe: observeAnswers(observe),
   });
   const server = createServer(
     {
       maxHeaderSize: HEADER_LIMIT,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      headersTimeout: HEADERS_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      connectionsCheckingInterval: TIMEOUT_PRECISION,
       requireHostHeader: false,
       optimizeEmptyRequests: true, // no stream for a body that is not there
     },
@@ -61,12 +70,13 @@ function apiServer(config: Config, pooler: Pooler, log: Log): { readonly server:
     },
   );
   const draining = new Draining(server);
-  server.on('clientError', refuseUnparsed);
+  server.on('clientError', (error, socket) => refuseUnparsed(error, socket, observe));
   return { server, draining };
 }
 
 /** What node:http could not read as a request. */
-function refuseUnparsed(error: Error & { readonly code?: string }, socket: Socket): void {
+function refuseUnparsed(error: Error & { readonly code?: string }, socket: Duplex, observe: Observe): void {
+  observe({ kind: 'not a request', server: 'API server', error });
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;

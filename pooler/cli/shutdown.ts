@@ -1,6 +1,6 @@
 /** SIGTERM and SIGINT: the first ends what was started, in order; a later one ends the process at once. */
 import { constants } from 'node:os';
-import type { Log } from '../log.ts';
+import type { Observe } from '../observation.ts';
 
 type Signal = 'SIGTERM' | 'SIGINT';
 const SIGNALS: readonly Signal[] = ['SIGTERM', 'SIGINT'];
@@ -19,14 +19,14 @@ export interface Shutdown {
 }
 
 /** Takes over the signals. */
-export function onShutdown(log: Log): Shutdown {
+export function onShutdown(observe: Observe): Shutdown {
   const steps: (() => Promise<void>)[] = [];
   let since: number | null = null;
 
   const run = async (code: number): Promise<void> => {
     for (const step of steps.reverse()) {
       await step().catch((error: unknown) => {
-        log('error', `While stopping: ${error instanceof Error ? error.message : String(error)}`);
+        observe({ kind: 'fault', error });
       });
     }
     process.exit(code);
@@ -38,7 +38,7 @@ export function onShutdown(log: Log): Shutdown {
   };
   const signalled = (signal: Signal): void => {
     if (since === null) {
-      log('notice', `Stopping on ${signal}`);
+      observe({ kind: 'stopping', signal });
       end(0);
     } else if (performance.now() - since > SAME_SIGNAL) process.exit(128 + constants.signals[signal]);
   };

@@ -1,13 +1,16 @@
 /** Where a worker in this process plans: on the pooler's own snapshot, without a hop. */
+import type { ObserveTokens } from '../../worker/auth/authenticator.ts';
 import { nextState, type State, type StateSource } from '../../worker/state.ts';
 import type { SnapshotSource } from '../snapshot/source.ts';
 
 export class LocalStates implements StateSource {
   readonly #source: SnapshotSource;
+  readonly #observe: ObserveTokens;
   #state: State | null = null;
 
-  constructor(source: SnapshotSource) {
+  constructor(source: SnapshotSource, observe: ObserveTokens) {
     this.#source = source;
+    this.#observe = observe;
   }
 
   current(): State | null {
@@ -15,7 +18,7 @@ export class LocalStates implements StateSource {
     if (loaded === null) return null;
     if (this.#state?.schema.snapshot !== loaded.snapshot) {
       const { jwtKeys } = loaded.config;
-      this.#state = nextState(this.#state, loaded.snapshot, jwtKeys === null ? null : { keys: jwtKeys });
+      this.#state = nextState(this.#state, loaded.snapshot, jwtKeys === null ? null : { keys: jwtKeys }, this.#observe);
     }
     return this.#state;
   }

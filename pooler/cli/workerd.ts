@@ -57,15 +57,19 @@ const COMPATIBILITY_DATE = '2026-07-30';
 /** Bindings come from workerd's environment, so that no secret is in a file. */
 const BINDINGS = ['EDGEREST_POOLER_URL', 'EDGEREST_POOLER_SECRET'] as const;
 
+export type WorkerdBindings = Readonly<Record<(typeof BINDINGS)[number], string>>;
+
 export interface WorkerdOptions {
-  /** `host:port`, as workerd reads it: `*:3000`, `127.0.0.1:3000`, `[::1]:3000`. */
+  /** As workerd reads it: `*:3000`, `127.0.0.1:3000`, `[::1]:3000`, `unix:/path`. */
   readonly address: string;
-  readonly bindings: Readonly<Record<(typeof BINDINGS)[number], string>>;
+  readonly bindings: WorkerdBindings;
 }
 
 export interface Workerd {
-  /** The port that it listens on. */
+  /** The port that it listens on; 0 for a socket file. */
   readonly port: number;
+  /** Until the process has ended. */
+  readonly running: boolean;
   /** Settles when the process has ended, asked to or not, with its exit code. */
   readonly exited: Promise<number>;
   /** Answers what was accepted, then ends; after `timeout` milliseconds it is ended at once. */
@@ -106,7 +110,14 @@ export async function startWorkerd({ address, bindings }: WorkerdOptions): Promi
     });
     const exited = once(child, 'exit').then(([code]) => (typeof code === 'number' ? code : 1));
     const port = await listening(child, exited);
-    return { port, exited, stop: (timeout) => stop(child, exited, timeout) };
+    return {
+      port,
+      get running() {
+        return child.exitCode === null && child.signalCode === null;
+      },
+      exited,
+      stop: (timeout) => stop(child, exited, timeout),
+    };
   } finally {
     // workerd has read them by the time it listens.
     await rm(folder, { recursive: true, force: true });

@@ -10,7 +10,7 @@ export type ListenerEvent =
   | { readonly kind: 'listening'; readonly channel: string }
   | { readonly kind: 'notified'; readonly channel: string; readonly of: Change }
   /** The connection was lost or could not be made; the next attempt follows after `retryIn` milliseconds. */
-  | { readonly kind: 'lost'; readonly error: unknown; readonly retryIn: number };
+  | { readonly kind: 'lost'; readonly channel: string; readonly error: unknown; readonly retryIn: number };
 
 export interface ListenerOptions {
   /** Makes a client of a single connection. It must not lead to a standby. */
@@ -106,7 +106,7 @@ export class ChannelListener {
       faulty = messageOf(error).includes(QUEUE_FAULT);
       const retryIn = Math.min(this.#retry.first * 2 ** failures, this.#retry.most);
       failures++;
-      this.#options.observe?.({ kind: 'lost', error, retryIn });
+      this.#options.observe?.({ kind: 'lost', channel: this.#options.channel, error, retryIn });
       this.#started.resolve();
       await this.#pause(retryIn);
     }

@@ -10,6 +10,13 @@ import type { Snapshot } from '../../shared/snapshot/types.ts';
 /** What of the configuration the snapshot depends on. */
 export type SnapshotConfig = Config;
 
+/** How long the catalog was read for, in milliseconds, and each query of it. */
+export interface CatalogEvent {
+  readonly kind: 'queried';
+  readonly milliseconds: number;
+  readonly queries: readonly (readonly [name: string, milliseconds: number])[];
+}
+
 /** The configuration names schemas that the database does not have. */
 export class MissingSchemaError extends Error {
   override readonly name = 'MissingSchemaError';
@@ -39,21 +46,31 @@ async function read<T>(sql: TransactionSql, query: CatalogQuery): Promise<T | nu
  * after the other: after an error nothing more is sent but the rollback. Throws PostgreSQL's error, or a
  * MissingSchemaError; a schema of `db-extra-search-path` may be missing, as in any search_path.
  */
-export async function loadCatalog(sql: Sql, config: SnapshotConfig): Promise<CatalogRows> {
+export async function loadCatalog(
+  sql: Sql,
+  config: SnapshotConfig,
+  observe?: (event: CatalogEvent) => void,
+): Promise<CatalogRows> {
+  const began = performance.now();
+  const times: (readonly [string, number])[] = [];
   const queries = catalogQueries({
     schemas: config.dbSchemas,
     extraSearchPath: config.dbExtraSearchPath,
     hoistedSettings: config.dbHoistedTxSettings,
   });
-  return await sql.begin('isolation level repeatable read read only', async (transaction) => {
+  const loaded = await sql.begin('isolation level repeatable read read only', async (transaction) => {
     await transaction.unsafe(EMPTY_SEARCH_PATH);
     await sleep(transaction, config.internalSchemaCacheQuerySleepBeforeQueries);
     const server = await read<ServerRow>(transaction, queries.server);
     const present = server?.[1] ?? [];
     const missing = config.dbSchemas.filter((schema) => !present.includes(schema));
     if (server === null || missing.length > 0) throw new MissingSchemaError(missing);
-    const list = async <K extends Exclude<keyof CatalogRows, 'server'>>(name: K): Promise<CatalogRows[K] | []> =>
-      (await read<CatalogRows[K]>(transaction, queries[name])) ?? [];
+    const list = async <K extends Exclude<keyof CatalogRows, 'server'>>(name: K): Promise<CatalogRows[K] | []> => {
+      const asked = performance.now();
+      const rows = await read<CatalogRows[K]>(transaction, queries[name]);
+      times.push([name, performance.now() - asked]);
+      return rows ?? [];
+    };
     const rows: CatalogRows = {
       server,
       relations: await list('relations'),
@@ -67,10 +84,16 @@ export async function loadCatalog(sql: Sql, config: SnapshotConfig): Promise<Cat
     await sleep(transaction, config.internalSchemaCacheQuerySleep);
     return rows;
   });
+  observe?.({ kind: 'queried', milliseconds: performance.now() - began, queries: times });
+  return loaded;
 }
 
 /** Reads the catalog and makes the snapshot for a configuration. Errors as loadCatalog's. */
-export async function loadSnapshot(sql: Sql, config: SnapshotConfig): Promise<Snapshot> {
+export async function loadSnapshot(
+  sql: Sql,
+  config: SnapshotConfig,
+  observe?: (event: CatalogEvent) => void,
+): Promise<Snapshot> {
   const loadedAt = Date.now();
-  return await buildSnapshot(await loadCatalog(sql, config), workerSettings(config), loadedAt);
+  return await buildSnapshot(await loadCatalog(sql, config, observe), workerSettings(config), loadedAt);
 }

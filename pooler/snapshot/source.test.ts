@@ -3,11 +3,7 @@ import type { Config } from '../../shared/config/resolve.ts';
 import { resolveConfig } from '../../shared/config/resolve.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
 import { parseConnectionString } from '../wire/uri.ts';
-import type { ListenerEvent } from './listener.ts';
-import { SnapshotSource } from './source.ts';
-import type { SnapshotEvent } from './store.ts';
-
-type SourceEvent = SnapshotEvent | ListenerEvent;
+import { SnapshotSource, type SourceEvent } from './source.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -29,11 +25,15 @@ async function sourceOn(script: string, config: Config) {
   cleanups.push(() => database.drop());
   const events: SourceEvent[] = [];
   const waiting = new Set<{ readonly wanted: (event: SourceEvent) => boolean; readonly resolve: () => void }>();
+  const rereads: boolean[] = [];
   let current = config;
   const application = uniqueName('source');
   const source = new SnapshotSource({
     connection: { ...parseConnectionString(database.uri, {}), applicationName: application },
-    config: () => current,
+    config: (_, reread) => {
+      rereads.push(reread);
+      return current;
+    },
     observe: (event) => {
       events.push(event);
       for (const waiter of waiting) if (waiter.wanted(event)) waiter.resolve();
@@ -44,6 +44,7 @@ async function sourceOn(script: string, config: Config) {
     database,
     source,
     events,
+    rereads,
     next: (wanted: (event: SourceEvent) => boolean): Promise<void> =>
       new Promise((resolve) => {
         const waiter = {
@@ -98,7 +99,7 @@ test('other payloads and other channels say nothing', async () => {
   await database.sql`notify pgrst, 'hello'`;
   await database.sql`notify other, 'reload schema'`;
   await source.fresh();
-  expect(events.map((e) => e.kind)).toEqual(['listening', 'loaded']);
+  expect(events.map((e) => e.kind)).toEqual(['listening', 'queried', 'loaded']);
 });
 
 test('a lost connection comes back, and what was missed is loaded', async () => {
@@ -114,7 +115,15 @@ test('a lost connection comes back, and what was missed is loaded', async () => 
   await reloaded;
   expect(tables()).toEqual(['missed']);
   expect(source.listening).toBe(true);
-  expect(events.map((e) => e.kind)).toEqual(['listening', 'loaded', 'lost', 'listening', 'loaded']);
+  expect(events.map((e) => e.kind)).toEqual([
+    'listening',
+    'queried',
+    'loaded',
+    'lost',
+    'listening',
+    'queried',
+    'loaded',
+  ]);
   expect(await connections()).toHaveLength(1);
 });
 
@@ -149,6 +158,32 @@ test('the channel follows the configuration, and may be switched off', async () 
   await source.reload();
   expect(await connections()).toEqual([]);
   expect(await source.fresh()).toBe(source.current());
+});
+
+test('new keys are a new version: whoever has the old one fetches both', async () => {
+  const { source, configure } = await sourceOn('create schema api', configOf());
+  const versionUnder = async (secret: string): Promise<string | undefined> => {
+    configure(configOf({ PGRST_JWT_SECRET: secret }));
+    await source.reload();
+    return source.current()?.snapshot.version;
+  };
+  await source.start(configOf());
+  const first = await versionUnder('the first secret, which is long enough');
+  expect(await versionUnder('the first secret, which is long enough')).toBe(first);
+  expect(await versionUnder('another secret, which is long enough too')).not.toBe(first);
+});
+
+test('the configuration is read anew where it is what changed', async () => {
+  const { database, source, rereads, next } = await sourceOn('create schema api', configOf());
+  await source.start(configOf());
+  await source.reload();
+  await source.reload('config');
+  for (const payload of ['reload schema', 'reload config', '']) {
+    const reloaded = next((e) => e.kind === 'loaded');
+    await database.sql`select pg_notify('pgrst', ${payload})`;
+    await reloaded;
+  }
+  expect(rereads).toEqual([false, false, true, false, true, true]);
 });
 
 test('closed, it leaves no connection behind', async () => {

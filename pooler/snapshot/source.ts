@@ -6,7 +6,7 @@ import { type DocumentFacts, loadDocumentFacts } from '../openapi/facts.ts';
 import type { ConnectionConfig } from '../wire/config.ts';
 import { singleConnection } from './client.ts';
 import { type Change, ChannelListener, type ListenerEvent } from './listener.ts';
-import { loadSnapshot } from './load.ts';
+import { type CatalogEvent, loadSnapshot } from './load.ts';
 import { loadRoles, type RoleFacts } from './roles.ts';
 import { type SnapshotEvent, SnapshotStore } from './store.ts';
 
@@ -17,8 +17,11 @@ export interface SnapshotSourceOptions {
    * configuration is read. `reread`: it was said to have changed. It should rather give the last good one than throw.
    */
   readonly config: (sql: Sql, reread: boolean) => Config | Promise<Config>;
-  readonly observe?: (event: SnapshotEvent | ListenerEvent) => void;
+  readonly observe?: (event: SourceEvent) => void;
 }
+
+/** What happens to the snapshot and to the connection that hears of changes. */
+export type SourceEvent = CatalogEvent | SnapshotEvent | ListenerEvent;
 
 /** What one load gives. */
 export interface Loaded {
@@ -116,7 +119,7 @@ export class SnapshotSource {
     try {
       const config = await this.#config(sql);
       const roles = await loadRoles(sql, config);
-      const snapshot = newest(this.#loaded, await loadSnapshot(sql, config), config);
+      const snapshot = newest(this.#loaded, await loadSnapshot(sql, config, this.#options.observe), config);
       const documentFacts = await loadDocumentFacts(sql, config);
       this.#loaded = Object.freeze({ snapshot, roles, documentFacts, config });
       await this.#listen(config);

@@ -6,8 +6,8 @@ import { describe, type Measured, measureShares, toJson } from './shares.ts';
 import { measureSteps } from './steps.ts';
 
 const options = readOptions(process.argv.slice(2));
-const shutdown = onShutdown((level, message) => {
-  if (level === 'error') process.stderr.write(`bench: ${message}\n`);
+const shutdown = onShutdown((observation) => {
+  if (observation.kind === 'fault') process.stderr.write(`bench: ${String(observation.error)}\n`);
 });
 try {
   const database = await openDatabase(process.env.EDGEREST_BENCH_DB_URI);

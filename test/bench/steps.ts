@@ -3,7 +3,6 @@
  * database gave once, and without a database from then on.
  */
 import { fixedConfig } from '../../pooler/config/configuration.ts';
-import { createLog } from '../../pooler/log.ts';
 import { startPooler } from '../../pooler/start.ts';
 import { type FlightPlan, FlightWriter } from '../../pooler/transaction/flight.ts';
 import { Batch } from '../../pooler/wire/batch.ts';
@@ -174,7 +173,7 @@ async function load(login: Login, names: readonly LoadName[]): Promise<ReadonlyM
   const pooler = await startPooler({
     configuration: fixedConfig(config),
     trust: () => ({ kind: 'process' }),
-    log: createLog('error'),
+    observe: () => undefined,
     onFatal: () => undefined,
   });
   try {

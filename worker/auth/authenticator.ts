@@ -2,6 +2,7 @@
  * From the bearer token to the role and the claims. Verified tokens are kept (bounded, least recently used out first):
  * verifying costs more than all other steps of a small request. The times are checked on each use.
  */
+import type { TokenEvent } from '../../shared/log.ts';
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
 import { checkClaims, checkTimes, type TimeClaims } from './claims.ts';
 import { badClaim, secretMissing, tokenRequired } from './errors.ts';
@@ -26,6 +27,8 @@ interface Verified {
 /** Characters; longer tokens are verified each time, so that the cache has a bound in bytes too. */
 const LONGEST_KEPT = 8192;
 
+export type ObserveTokens = (event: TokenEvent) => void;
+
 const nowInSeconds = (): number => Math.floor(Date.now() / 1000);
 
 export class Authenticator {
@@ -35,9 +38,11 @@ export class Authenticator {
   readonly #anonymous: Identity | null;
   readonly #imported: ImportedKeys = new Map();
   readonly #cache = new Map<string, Verified>();
+  readonly #observe: ObserveTokens | null;
 
   /** One for each pair of keys and settings: when either changes, a new one starts with an empty cache. */
-  constructor(keys: KeySet | null, settings: WorkerSettings) {
+  constructor(keys: KeySet | null, settings: WorkerSettings, observe: ObserveTokens | null = null) {
+    this.#observe = observe;
     this.#keys = keys;
     this.#settings = settings;
     this.#rolePath = parseRolePath(settings.jwtRoleClaimKey) ?? DEFAULT_ROLE_PATH;
@@ -56,6 +61,7 @@ export class Authenticator {
       return this.#anonymous;
     }
     const known = this.#cache.get(token);
+    if (this.#observe !== null && this.#settings.jwtCacheMaxEntries > 0) this.#observe(known ? 'hit' : 'miss');
     if (!known) return this.#verify(token);
     checkTimes(known.times, nowInSeconds());
     // Moved to the end: Map keeps the order of insertion, the first is the least recently used.
@@ -97,7 +103,10 @@ export class Authenticator {
     const limit = this.#settings.jwtCacheMaxEntries;
     if (limit <= 0 || token.length > LONGEST_KEPT) return;
     const oldest = this.#cache.size >= limit ? this.#cache.keys().next() : null;
-    if (oldest && !oldest.done) this.#cache.delete(oldest.value);
+    if (oldest && !oldest.done) {
+      this.#cache.delete(oldest.value);
+      this.#observe?.('eviction');
+    }
     this.#cache.set(token, verified);
   }
 }

@@ -1,0 +1,81 @@
+/** What `serve`, `pooler` and `edge` have in common: signals, log, admin server, and the pooler that they open to others. */
+import type { Config } from '../../shared/config/resolve.ts';
+import { accessWriter } from '../log/access.ts';
+import { logObservation } from '../log/messages.ts';
+import type { Observe } from '../observation.ts';
+import type { Loaded } from '../snapshot/source.ts';
+import { type Pooler, startPooler } from '../start.ts';
+import type { Trust } from '../transaction/transactor.ts';
+import { VERSION } from '../version.ts';
+import { Admin } from './admin.ts';
+import type { Configured } from './config.ts';
+import { adminPlace } from './listen.ts';
+import { onReload } from './reload.ts';
+import { DRAIN_TIMEOUT, onShutdown, type Shutdown } from './shutdown.ts';
+
+export interface Program {
+  /** As of the start. */
+  readonly config: Config;
+  readonly observe: Observe;
+  readonly shutdown: Shutdown;
+  readonly pooler: Pooler;
+  /** Says that the program can be reached, and how to tell whether it still can. */
+  opened(server: string, address: string, isReachable: () => boolean): void;
+}
+
+/** Observes what happens in the log and, where somebody may ask for them, in the metrics. */
+function observer({ configuration, log }: Configured, admin: Admin | null): Observe {
+  // A reader of the log that goes away does not end the program.
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
+  const access = accessWriter();
+  const isDebug = (): boolean => configuration.current.logLevel === 'debug';
+  if (admin === null) return (observation) => logObservation(observation, log, access, isDebug);
+  return (observation) => {
+    admin.observe(observation);
+    logObservation(observation, log, access, isDebug);
+  };
+}
+
+export interface ProgramOptions {
+  /** What it is called in the log, with its version. */
+  readonly name: string;
+  readonly configured: Configured;
+  /** Whose word counts for a request. Called once, with what observes the program. */
+  readonly trust: (observe: Observe) => (loaded: Loaded) => Trust;
+}
+
+/** Starts what there is of a program without its own server; it ends with the process. Throws StartError. */
+export async function startProgram({ name, configured, trust }: ProgramOptions): Promise<Program> {
+  const { configuration } = configured;
+  const config = configuration.current;
+  const place = adminPlace(config);
+  const admin = place === null ? null : new Admin();
+  const observe = observer(configured, admin);
+  observe({ kind: 'starting', program: `edgerest ${VERSION}${name}` });
+  const shutdown = onShutdown(observe);
+  if (admin !== null && place !== null) {
+    const { address } = await admin.listen(place);
+    shutdown.add(() => admin.close());
+    observe({ kind: 'listening', server: 'Admin server', address });
+  }
+  const reloading = onReload();
+  const pooler = await startPooler({
+    configuration,
+    observe,
+    trust: trust(observe),
+    onFatal: () => shutdown.end(1),
+  });
+  shutdown.add(() => pooler.close(DRAIN_TIMEOUT));
+  reloading(pooler.source);
+  admin?.watch(pooler);
+  return {
+    config,
+    observe,
+    shutdown,
+    pooler,
+    opened: (server, address, isReachable) => {
+      admin?.opened(isReachable);
+      observe({ kind: 'listening', server, address });
+    },
+  };
+}

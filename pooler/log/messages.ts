@@ -1,0 +1,175 @@
+/** What is written in the log about an observation, in PostgREST's words where it has some. */
+import postgres from 'postgres';
+import type { TokenEvent } from '../../shared/log.ts';
+import type { Log } from '../log.ts';
+import type { Observation } from '../observation.ts';
+import type { PoolEvent } from '../pool/index.ts';
+import type { ListenerEvent } from '../snapshot/listener.ts';
+import type { CatalogEvent } from '../snapshot/load.ts';
+import type { SnapshotEvent } from '../snapshot/store.ts';
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const seconds = (milliseconds: number): string => `${milliseconds / 1000} seconds`;
+const list = (names: readonly string[]): string => names.join(',');
+
+/** An error as a client would get it: what the database said, or why it could not be asked. */
+function errorJson(error: unknown): string {
+  if (error instanceof postgres.PostgresError) {
+    const { code, detail, hint, message } = error;
+    return JSON.stringify({ code, details: detail ?? null, hint: hint ?? null, message });
+  }
+  return messageOf(error);
+}
+
+function logSchemaCache(
+  event: CatalogEvent | SnapshotEvent,
+  { dbSchemas, dbExtraSearchPath }: SearchPath,
+  log: Log,
+): void {
+  switch (event.kind) {
+    case 'queried': {
+      log('notice', `Schema cache queried in ${event.milliseconds.toFixed(1)} milliseconds`);
+      log('debug', event.queries.map(([name, took]) => `${name}: ${took.toFixed(1)} ms`).join(', '));
+      return;
+    }
+    case 'loaded': {
+      const { tables, relationships, routines, representations, mediaHandlers } = event.snapshot;
+      const counts =
+        `${tables.length} Relations, ${relationships.length} Relationships, ${routines.length} Functions, ` +
+        `${representations.length} Domain Representations, ${mediaHandlers.length} Media Type Handlers`;
+      log('notice', `Schema cache loaded ${counts} in ${event.milliseconds.toFixed(1)} milliseconds`);
+      return;
+    }
+    case 'failed': {
+      const where = `db-schemas=${list(dbSchemas)} and db-extra-search-path=${list(dbExtraSearchPath)}`;
+      log('notice', `Failed to load the schema cache using ${where}. ${errorJson(event.error)}`);
+      log('notice', `Attempting to reconnect to the database in ${seconds(event.retryIn)}...`);
+      return;
+    }
+    default:
+      event satisfies never;
+  }
+}
+
+interface SearchPath {
+  readonly dbSchemas: readonly string[];
+  readonly dbExtraSearchPath: readonly string[];
+}
+
+function logListener(event: ListenerEvent, log: Log): void {
+  const channel = `the ${JSON.stringify(event.channel)} channel`;
+  switch (event.kind) {
+    case 'listening':
+      log('notice', `Listener connected and listening for database notifications on ${channel}`);
+      return;
+    case 'notified': {
+      const what = event.of === 'config' ? 'config' : 'schema cache';
+      log('notice', `Received a ${what} reload message on ${channel}`);
+      return;
+    }
+    case 'lost':
+      log('notice', `Failed listening for database notifications on ${channel}. ${messageOf(event.error)}`);
+      log('notice', `Retrying listening for database notifications in ${seconds(event.retryIn)}...`);
+      return;
+    default:
+      event satisfies never;
+  }
+}
+
+/** `debug`: whether the lines of that level are wanted; they come with every request, so they are not made in vain. */
+function logPool(event: PoolEvent, log: Log, debug: boolean): void {
+  switch (event.type) {
+    case 'connect-failed':
+      log('error', `Cannot connect to the database: ${event.error.message}. Trying again in ${seconds(event.retryIn)}`);
+      return;
+    case 'refused':
+      log('info', `A request was not admitted to the pool: ${event.code}`);
+      return;
+    case 'connected':
+      log('debug', `A connection is available due to connection establishment, which took ${event.took.toFixed(1)} ms`);
+      return;
+    case 'closed':
+      log('debug', 'A connection is terminated');
+      return;
+    case 'acquired':
+      if (!debug) return;
+      log('debug', `Borrowed a connection from the pool after ${event.waited.toFixed(1)} ms`);
+      return;
+    case 'flight':
+      if (!debug) return;
+      log('debug', `A flight of ${event.took.toFixed(1)} ms: ${event.outcome}, attempt ${event.attempts}`);
+      return;
+    default:
+      event satisfies never;
+  }
+}
+
+const TOKENS: Readonly<Record<TokenEvent, string>> = {
+  hit: 'Looked up a JWT in JWT cache: found',
+  miss: 'Looked up a JWT in JWT cache: not found',
+  eviction: 'Evicted entry from JWT cache',
+};
+
+/** Writes what there is to say of an observation: diagnostics go to `log`, lines of the access log to `access`. */
+export function logObservation(
+  observation: Observation,
+  log: Log,
+  access: (line: string) => void,
+  debug: () => boolean,
+): void {
+  switch (observation.kind) {
+    case 'starting':
+      log('notice', `Starting ${observation.program}...`);
+      return;
+    case 'listening':
+      log('notice', `${observation.server} listening on ${observation.address}`);
+      return;
+    case 'stopping':
+      log('notice', `Received termination unix signal ${observation.signal}`);
+      return;
+    case 'notice':
+      log('notice', observation.text);
+      return;
+    case 'fault': {
+      const { error } = observation;
+      log('error', `Internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      return;
+    }
+    case 'database':
+      log('notice', `Successfully connected to ${observation.version}`);
+      log('notice', `Connection Pool initialized with a maximum size of ${observation.poolSize} connections`);
+      return;
+    case 'config reloaded':
+      log('notice', 'Config reloaded');
+      return;
+    case 'schema cache':
+      logSchemaCache(observation.event, observation.config, log);
+      return;
+    case 'listener':
+      logListener(observation.event, log);
+      return;
+    case 'pool':
+      logPool(observation.event, log, debug());
+      return;
+    case 'token':
+      log('debug', TOKENS[observation.event]);
+      return;
+    case 'answered':
+      for (const line of observation.diagnostics) log('notice', line);
+      if (observation.access !== null) access(observation.access);
+      return;
+    case 'transaction':
+      for (const line of observation.diagnostics) log('notice', line);
+      return;
+    case 'message refused': {
+      const { from, reason, text } = observation;
+      log('warn', `The hop refused a message from ${from}: ${reason}. ${text}`);
+      return;
+    }
+    case 'not a request':
+      log('debug', `${observation.server}: ${observation.error.message}`);
+      return;
+    default:
+      observation satisfies never;
+  }
+}
