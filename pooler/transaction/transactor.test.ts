@@ -364,6 +364,47 @@ describe('roles', () => {
   });
 });
 
+describe('what is loaded while a request is sent', () => {
+  const list: Trust = { kind: 'list' };
+
+  /** A payload that takes as long as the caller likes. */
+  function slowly(): { readonly payload: AsyncIterable<Uint8Array>; readonly end: () => void } {
+    const ended = Promise.withResolvers<void>();
+    return {
+      end: () => ended.resolve(),
+      payload: (async function* () {
+        yield new Uint8Array(1);
+        await ended.promise;
+      })(),
+    };
+  }
+
+  test('is not what decides who it is from: without facts at the beginning nothing runs', async () => {
+    let loaded: DatabaseFacts | null = null;
+    const hop = createTransactor({ pool, database: () => loaded });
+    const { payload, end } = slowly();
+    const outcome = hop.transaction(requestOf({ role: bob, statements: [row('select 1')] }), payload, null);
+    loaded = factsOf({ trust: { kind: 'token', verify: () => ({ role: alice, claims: '{}' }) } });
+    end();
+    expect(await outcome).toMatchObject({ ok: false, failure: { kind: 'unavailable', reason: 'no snapshot' } });
+  });
+
+  test('counts for the next one: this one has the configuration under which it began', async () => {
+    let loaded = factsOf({ trust: list, env: { EDGEREST_ALLOWED_ROLES: bob, PGRST_APP_SETTINGS_x: 'old' } });
+    const hop = createTransactor({ pool, database: () => loaded });
+    const { payload, end } = slowly();
+    const request = requestOf({ role: bob, statements: [row(`select current_setting('app.settings.x')`)] });
+    const outcome = hop.transaction(request, payload, null);
+    loaded = factsOf({ trust: list, env: { EDGEREST_ALLOWED_ROLES: alice, PGRST_APP_SETTINGS_x: 'new' } });
+    end();
+    expect(await outcome).toMatchObject({ ok: true, statements: [{ columns: ['old'] }] });
+    expect(await hop.transaction(request, null, null)).toMatchObject({ failure: { kind: 'refused', reason: 'role' } });
+    expect(await hop.transaction({ ...request, role: alice }, null, null)).toMatchObject({
+      statements: [{ columns: ['new'] }],
+    });
+  });
+});
+
 describe('results', () => {
   test('the body is the bytes of its column, the others are text', async () => {
     const outcome = await run({ statements: [row(`select 7, '[{"ü": 1}]'::json, null::text`, [], 1)] });
