@@ -1,7 +1,6 @@
 /** The command line as a user runs it: real processes in front of a real database. */
 import { once } from 'node:events';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer as createHttpServer } from 'node:http';
 import { get } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -170,16 +169,14 @@ describe('--dump-schema', () => {
 });
 
 test('--ready has an exit code', async () => {
-  const admin = createHttpServer((_, response) => response.end());
-  admin.listen(0, '127.0.0.1');
-  await once(admin, 'listening');
-  const bound = admin.address();
-  const port = bound !== null && typeof bound === 'object' ? String(bound.port) : '';
-  const env = { PGRST_ADMIN_SERVER_HOST: 'localhost', PGRST_ADMIN_SERVER_PORT: port };
+  const port = String(await freePort());
+  const env = await variables({ PGRST_ADMIN_SERVER_HOST: 'localhost', PGRST_ADMIN_SERVER_PORT: port });
+  const served = edgerest(['serve'], env);
+  await says(served, /API server listening/);
   const ready = edgerest(['--ready'], env);
   expect([await ready.exited, ready.out()]).toEqual([0, `OK: http://localhost:${port}/ready\n`]);
-  admin.close();
-  await once(admin, 'close');
+  served.child.kill('SIGTERM');
+  expect(await served.exited).toBe(0);
   const away = edgerest(['serve', '--ready'], env);
   expect(await away.exited).toBe(1);
   expect(away.said()).toContain(`ERROR: connection refused to http://localhost:${port}/ready\n`);

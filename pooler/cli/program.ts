@@ -51,8 +51,9 @@ export async function startProgram({ name, configured, trust }: ProgramOptions):
   const place = adminPlace(config);
   const admin = place === null ? null : new Admin();
   const observe = observer(configured, admin);
-  observe({ kind: 'starting', program: `edgerest ${VERSION}${name}` });
+  // In this order: who reads that it starts may want to stop it.
   const shutdown = onShutdown(observe);
+  observe({ kind: 'starting', program: `edgerest ${VERSION}${name}` });
   if (admin !== null && place !== null) {
     const { address } = await admin.listen(place);
     shutdown.add(() => admin.close());
