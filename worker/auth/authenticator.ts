@@ -1,5 +1,5 @@
 /**
- * From the bearer token to the role and the claims. Verified tokens are kept (bounded, least recently used out first):
+ * From the bearer token to the role and the claims. Verified tokens are kept, a bounded number of them:
  * verifying costs more than all other steps of a small request. The times are checked on each use.
  */
 import type { TokenEvent } from '../../shared/log.ts';
@@ -9,6 +9,7 @@ import { badClaim, secretMissing, tokenRequired } from './errors.ts';
 import { canonicalJson, hasDuplicateNames, parseLossless } from './json.ts';
 import type { KeySet } from './keys.ts';
 import { DEFAULT_ROLE_PATH, isObject, type Json, parseRolePath, type RolePath, roleAt } from './role-path.ts';
+import { SecondChance } from './second-chance.ts';
 import { type ImportedKeys, verifyToken } from './token.ts';
 
 export interface Identity {
@@ -37,7 +38,7 @@ export class Authenticator {
   readonly #rolePath: RolePath;
   readonly #anonymous: Identity | null;
   readonly #imported: ImportedKeys = new Map();
-  readonly #cache = new Map<string, Verified>();
+  readonly #cache: SecondChance<Verified>;
   readonly #observe: ObserveTokens | null;
 
   /** One for each pair of keys and settings: when either changes, a new one starts with an empty cache. */
@@ -45,6 +46,7 @@ export class Authenticator {
     this.#observe = observe;
     this.#keys = keys;
     this.#settings = settings;
+    this.#cache = new SecondChance(settings.jwtCacheMaxEntries);
     this.#rolePath = parseRolePath(settings.jwtRoleClaimKey) ?? DEFAULT_ROLE_PATH;
     const anon = settings.dbAnonRole;
     this.#anonymous =
@@ -64,9 +66,6 @@ export class Authenticator {
     if (this.#observe !== null && this.#settings.jwtCacheMaxEntries > 0) this.#observe(known ? 'hit' : 'miss');
     if (!known) return this.#verify(token);
     checkTimes(known.times, nowInSeconds());
-    // Moved to the end: Map keeps the order of insertion, the first is the least recently used.
-    this.#cache.delete(token);
-    this.#cache.set(token, known);
     return known.identity;
   }
 
@@ -100,13 +99,7 @@ export class Authenticator {
   }
 
   #keep(token: string, verified: Verified): void {
-    const limit = this.#settings.jwtCacheMaxEntries;
-    if (limit <= 0 || token.length > LONGEST_KEPT) return;
-    const oldest = this.#cache.size >= limit ? this.#cache.keys().next() : null;
-    if (oldest && !oldest.done) {
-      this.#cache.delete(oldest.value);
-      this.#observe?.('eviction');
-    }
-    this.#cache.set(token, verified);
+    if (token.length > LONGEST_KEPT) return;
+    if (this.#cache.keep(token, verified)) this.#observe?.('eviction');
   }
 }
