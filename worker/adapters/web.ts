@@ -1,26 +1,35 @@
 /** Web Request and Response around the core, for Workers, Vercel Edge, Deno and Bun. */
 import { brokenOff, type LargeBody, readBody, WHOLE_LIMIT } from '../request/body.ts';
-import { decodeByteString } from '../request/text.ts';
+import { byteStringOfBytes, decodeByteString, encodeText } from '../request/text.ts';
 import type { RawRequest } from '../request/types.ts';
 import type { RawResponse } from '../response/types.ts';
 
-const encoder = new TextEncoder();
 const NO_BODY = new Uint8Array(0);
 
-/** A header's value as a byte string: runtimes that decode UTF-8 give characters beyond one byte. */
-function byteString(value: string): string {
-  for (let i = 0; i < value.length; i++) {
-    if (value.charCodeAt(i) > 0xff) return String.fromCharCode(...encoder.encode(value));
+/** Whether what stands in a message's head is text in UTF-8 for the runtime (workerd) instead of one character a byte (the Fetch standard). */
+const HEADS_ARE_UTF8 = (() => {
+  try {
+    new Headers([['x-probe', '\u0100']]);
+    return true;
+  } catch {
+    return false;
   }
-  return value;
-}
+})();
+
+const BEYOND_ASCII = /[^\0-\x7f]/;
+
+/** From the runtime's text to a byte string, and back. */
+const byteString: (text: string) => string = HEADS_ARE_UTF8
+  ? (text) => (BEYOND_ASCII.test(text) ? byteStringOfBytes(encodeText(text)) : text)
+  : (text) => text;
+const headText: (bytes: string) => string = HEADS_ARE_UTF8 ? decodeByteString : (bytes) => bytes;
 
 /** The path and query as the runtime kept them: a URL object would parse and write them anew. */
 function targetOf(url: string): string {
   const path = url.indexOf('/', url.indexOf('://') + 3);
   if (path < 0) return '/';
   const fragment = url.indexOf('#', path);
-  return fragment < 0 ? url.slice(path) : url.slice(path, fragment);
+  return byteString(fragment < 0 ? url.slice(path) : url.slice(path, fragment));
 }
 
 /** Bytes to read at a time where the runtime lets us say so; workerd's own choice is 4 KiB. */
@@ -70,18 +79,6 @@ export async function toRawRequest(request: Request): Promise<RawRequest> {
   };
 }
 
-/** Whether the runtime writes header values as UTF-8 (workerd) instead of one byte a character (the Fetch standard). */
-const WRITES_UTF8 = (() => {
-  try {
-    new Headers([['x-probe', '\u0100']]);
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
-const headerText: (value: string) => string = WRITES_UTF8 ? decodeByteString : (value) => value;
-
 /** An answer without a length that is no error and no HEAD's is framed as PostgREST's: chunked, with nothing in it. */
 const emptyStream = (): ReadableStream<Uint8Array> =>
   new ReadableStream({
@@ -110,10 +107,13 @@ export function toResponse(answer: RawResponse, method = 'GET'): Response {
   const possible = answer.status >= 200 && answer.status <= 599;
   const status = possible ? answer.status : 500;
   const headers = new Headers();
-  for (const [name, value] of answer.headers) headers.append(name, headerText(value));
-  return new Response(BODILESS.has(status) || method === 'HEAD' ? null : responseBody(answer, headers), {
+  for (const [name, value] of answer.headers) headers.append(name, headText(value));
+  const bodiless = BODILESS.has(status);
+  // RFC 9110, 8.6: such a response has no length. One of a body that is not there leaves a client waiting.
+  if (bodiless) headers.delete('content-length');
+  return new Response(bodiless || method === 'HEAD' ? null : responseBody(answer, headers), {
     status,
     headers,
-    ...(answer.statusText === null ? {} : { statusText: answer.statusText }),
+    ...(answer.statusText === null ? {} : { statusText: headText(answer.statusText) }),
   });
 }

@@ -1,0 +1,2 @@
+/** The authenticator with workerd's cryptography. */
+import './authenticator.test.ts';
