@@ -34,8 +34,6 @@ export interface Parameter<T> {
   readonly reloadable: boolean;
   /** Whether the database may set it, as `pgrst.db_max_rows`. */
   readonly inDatabase: boolean;
-  /** False while nothing uses it: another value than the default is answered with a warning at the start. */
-  readonly inEffect: boolean;
   /** An empty text is a value of its own, not the same as leaving the parameter out. */
   readonly emptyable: boolean;
   /** The value never appears in a message. */
@@ -46,7 +44,6 @@ interface Options {
   readonly aliases?: readonly string[];
   readonly appliesTo?: AppliesTo;
   readonly fixed?: true;
-  readonly inEffect?: false;
   readonly emptyable?: true;
   readonly secret?: true;
 }
@@ -89,7 +86,6 @@ function parameter<T>(name: string, fallback: NoInfer<T>, parse: Parse<T>, optio
     appliesTo: options.appliesTo ?? 'pooler',
     reloadable: options.fixed !== true,
     inDatabase: IN_DATABASE.has(name),
-    inEffect: options.inEffect !== false,
     emptyable: options.emptyable === true,
     secret: options.secret === true,
   };
@@ -102,14 +98,13 @@ const optional = <T>(name: string, parse: Parse<T>, options: Options = {}): Para
 const HOISTED = ['statement_timeout', 'plan_filter.statement_cost_limit', 'default_transaction_isolation'];
 const worker = { appliesTo: 'worker' } as const;
 const both = { appliesTo: 'both' } as const;
-const later = { inEffect: false } as const;
 
 /** All parameters, by the name of their value in `Config`. */
 export const parameters = {
-  adminServerHost: optional('admin-server-host', string, { ...later, fixed: true }),
-  adminServerPort: optional('admin-server-port', integer(0, 65535), { ...later, fixed: true }),
-  adminServerUnixSocket: optional('admin-server-unix-socket', string, { ...later, fixed: true }),
-  adminServerUnixSocketMode: parameter('admin-server-unix-socket-mode', 0o660, fileMode, { ...later, fixed: true }),
+  adminServerHost: optional('admin-server-host', string, { fixed: true }),
+  adminServerPort: optional('admin-server-port', integer(0, 65535), { fixed: true }),
+  adminServerUnixSocket: optional('admin-server-unix-socket', string, { fixed: true }),
+  adminServerUnixSocketMode: parameter('admin-server-unix-socket-mode', 0o660, fileMode, { fixed: true }),
   clientErrorVerbosity: parameter('client-error-verbosity', 'verbose', word('verbose', 'minimal'), worker),
   dbAggregatesEnabled: parameter('db-aggregates-enabled', false, flag, worker),
   dbAnonRole: optional('db-anon-role', string, both),
@@ -146,7 +141,7 @@ export const parameters = {
   jwtSecret: optional('jwt-secret', string, { ...both, secret: true }),
   jwtSecretIsBase64: parameter('jwt-secret-is-base64', false, flag, { ...both, aliases: ['secret-is-base64'] }),
   logLevel: parameter('log-level', 'error', word(...LOG_LEVELS), both),
-  logQuery: parameter('log-query', false, flag, later),
+  logQuery: parameter('log-query', false, flag),
   openapiMode: parameter(
     'openapi-mode',
     'follow-privileges',
@@ -158,11 +153,11 @@ export const parameters = {
   serverCorsAllowedOrigins: optional('server-cors-allowed-origins', commaList, worker),
   serverHost: parameter('server-host', '!4', string, { fixed: true }),
   serverPort: parameter('server-port', 3000, integer(0, 65535), { fixed: true }),
-  serverReuseport: parameter('server-reuseport', false, flag, { ...later, fixed: true }),
+  serverReuseport: parameter('server-reuseport', false, flag, { fixed: true }),
   serverTimingEnabled: parameter('server-timing-enabled', false, flag, worker),
   serverTraceHeader: optional('server-trace-header', string, worker),
-  serverUnixSocket: optional('server-unix-socket', string, { ...later, fixed: true }),
-  serverUnixSocketMode: parameter('server-unix-socket-mode', 0o660, fileMode, { ...later, fixed: true }),
+  serverUnixSocket: optional('server-unix-socket', string, { fixed: true }),
+  serverUnixSocketMode: parameter('server-unix-socket-mode', 0o660, fileMode, { fixed: true }),
   urlUseLegacyTargetNames: parameter('url-use-legacy-target-names', true, flag, worker),
   // Hidden ones, with which PostgREST's own tests slow its schema cache down.
   internalSchemaCacheQuerySleep: optional('internal-schema-cache-query-sleep', integer(0)),

@@ -145,16 +145,6 @@ test('all errors are told at once, and none of them holds a secret', () => {
   expect(errors.join()).not.toContain('hunter2');
 });
 
-test('what has no effect yet is one warning, unless it is set to what happens anyway', () => {
-  const env = {
-    PGRST_SERVER_REUSEPORT: 'true',
-    PGRST_LOG_QUERY: 'true',
-    PGRST_DB_CONFIG: 'false',
-    PGRST_DB_POOL_AUTOMATIC_RECOVERY: '1',
-  };
-  expect(resolve(env).warnings).toEqual(['Set, but not yet in effect: PGRST_LOG_QUERY, PGRST_SERVER_REUSEPORT.']);
-});
-
 test('a parameter that PostgREST dropped does not stop the start', () => {
   expect(resolve({ PGRST_RAW_MEDIA_TYPES: 'image/png' })).toMatchObject({
     errors: [],

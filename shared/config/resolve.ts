@@ -69,10 +69,9 @@ const wrong = (found: Found, parameter: { readonly secret: boolean }, allowed: s
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-/** Reads the table against the sources, gathering what is wrong and what is set without effect. */
+/** Reads the table against the sources, gathering what is wrong. */
 class Reader {
   readonly errors: string[] = [];
-  readonly idle: string[] = [];
   /** What is set to something else than the program started with, to no effect before it starts anew. */
   readonly late: string[] = [];
   readonly #sources: ConfigSources;
@@ -89,7 +88,6 @@ class Reader {
       this.errors.push(wrong(found, parameter, parsed.allowed));
       return parameter.default;
     }
-    if (!parameter.inEffect && !same(parsed.value, parameter.default)) this.idle.push(found.label);
     return parsed.value;
   }
 
@@ -184,7 +182,8 @@ function checkNames(sources: ConfigSources, reader: Reader): readonly string[] {
 
 /** What has to fit together between parameters. */
 function checkTogether(config: ParameterValues, reader: Reader): void {
-  if (config.adminServerPort !== null && config.adminServerPort === config.serverPort) {
+  // 0 is any port: never the same.
+  if (config.adminServerPort !== null && config.adminServerPort !== 0 && config.adminServerPort === config.serverPort) {
     reader.errors.push(`${reader.label(parameters.adminServerPort)} cannot be the same as the server's port.`);
   }
   if ((config.poolerTlsCert === null) !== (config.poolerTlsKey === null)) {
@@ -232,7 +231,6 @@ export function resolveConfig(sources: ConfigSources): Resolved {
   });
   const warnings = [
     ...(ignored.length > 0 ? [`Ignored, since this version has no such parameter: ${ignored.join(', ')}.`] : []),
-    ...(reader.idle.length > 0 ? [`Set, but not yet in effect: ${reader.idle.join(', ')}.`] : []),
     ...(reader.late.length > 0 ? [`Set to something else, which takes a restart: ${reader.late.join(', ')}.`] : []),
   ];
   const { errors } = reader;
