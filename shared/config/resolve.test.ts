@@ -115,6 +115,8 @@ test.each([
     'PGRST_SERVER_UNIX_SOCKET_MODE is "577": it must be an octal file mode from 600 to 777.',
   ],
   [{ PGRST_JWT_AUD: 'a: b' }, 'PGRST_JWT_AUD is "a: b": it must be a text or a URI.'],
+  [{ PGRST_JWT_AUD: 'http://%%x.invalid' }, 'PGRST_JWT_AUD is "http://%%x.invalid": it must be a text or a URI.'],
+  [{ PGRST_DB_PRE_REQUEST: 'api.' }, `PGRST_DB_PRE_REQUEST is "api.": it must be a function's name, such as api.root.`],
   [
     { PGRST_OPENAPI_SERVER_PROXY_URI: 'ftp://x' },
     'PGRST_OPENAPI_SERVER_PROXY_URI is "ftp://x": it must be an absolute http or https URI without query, such as https://example.com:8443/basePath.',

@@ -73,7 +73,7 @@ export const fileMode: Parse<number> = (text) => {
 
 /** `aud` of a token: any text; with a colon it must be a URI (RFC 7519, StringOrURI). */
 export const stringOrUri: Parse<string> = (text) =>
-  !text.includes(':') || /^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"{}|\\^`]*$/.test(text)
+  !text.includes(':') || /^[A-Za-z][A-Za-z0-9+.-]*:(?:[^\s<>"{}|\\^`%]|%[0-9A-Fa-f]{2})*$/.test(text)
     ? accept(text)
     : reject('a text or a URI');
 
