@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
 import { defineConfig } from 'vitest/config';
 
@@ -13,6 +14,8 @@ export default defineConfig({
           include: ['{pooler,shared,worker,test,examples}/**/*.test.ts'],
           exclude: ['**/*.workerd.test.ts', '**/node_modules/**'],
           globalSetup: 'test/global-setup.ts',
+          // The programs that tests start, several at a time, are compiled once.
+          env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('./node_modules/.cache/edgerest', import.meta.url)) },
         },
       },
       {
