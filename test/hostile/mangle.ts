@@ -13,6 +13,8 @@ const HEADERS = [
   'content-profile',
   'range-unit',
   'x-other',
+  'origin',
+  'access-control-request-method',
 ];
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'get', ''];
 const NESTED = [
@@ -42,6 +44,18 @@ function piece(choices: Choices): string {
   );
 }
 
+/** Something like a JSON Web Token. */
+function token(choices: Choices): string {
+  const part = (): string =>
+    choices.from(
+      () => Buffer.from('{"alg":"HS256"}').toString('base64url'),
+      () => Buffer.from('{"role":"nobody"}').toString('base64url'),
+      () => Buffer.from(hostileText(choices)).toString('base64url'),
+      () => piece(choices),
+    );
+  return [part(), ...choices.some(3, part)].join('.');
+}
+
 /** Changes a byte string in some places. */
 function mangledText(choices: Choices, text: string): string {
   let result = text;
@@ -66,6 +80,8 @@ export function mangled(choices: Choices, request: WholeRequest): WholeRequest {
     choices.oneIn(3) ? mangledText(choices, value) : value,
   ]);
   while (choices.oneIn(4)) headers.push([choices.of(HEADERS), piece(choices)]);
+  if (choices.oneIn(10))
+    headers.push(['authorization', `${choices.of(['Bearer ', 'bearer', 'Basic '])}${token(choices)}`]);
   const body = Buffer.from(request.body).toString('latin1');
   return {
     method: choices.oneIn(20) ? choices.of(METHODS) : request.method,

@@ -55,6 +55,7 @@ create table pairs (a int, b int, note text, primary key (a, b));
 create table of_pairs (id int primary key, a int, b int, foreign key (a, b) references pairs);
 create table parts (id int, kind text, client_id int references clients, primary key (id, kind)) partition by list (kind);
 create table parts_a partition of parts for values in ('a');
+create table labels ("na""me" text, lang varchar(40), "nó" int, primary key ("na""me", lang));
 create table empty ();
 create table "we""ird 'ta\ble$1;--" (
   id int primary key,
@@ -163,6 +164,7 @@ export const hostileVariables = (uri: string): Readonly<Record<string, string>> 
   PGRST_DB_PLAN_ENABLED: 'true',
   PGRST_DB_TX_END: 'rollback',
   PGRST_DB_POOL: '4',
+  PGRST_JWT_SECRET: 'a secret of at least thirty-two bytes',
 });
 
 /** The configuration that these variables give. */
