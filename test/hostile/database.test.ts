@@ -9,7 +9,7 @@ import { requestsFor } from './arbitrary.ts';
 import { Choices, choices } from './choices.ts';
 import { outcomeOf } from './outcome.ts';
 import type { WholeRequest } from './request.ts';
-import { runs, TIMEOUT } from './runs.ts';
+import { PROPERTY, runs } from './runs.ts';
 import { anon, createHostileDatabase, type HostileDatabase, hostileConfig } from './schema.ts';
 import { hostileText } from './words.ts';
 
@@ -88,7 +88,7 @@ async function check(raw: WholeRequest): Promise<void> {
   if (OURS.test(code) && !(await isAboutTheRequest(code, message, request))) throw new Error(`${code} ${message}`);
 }
 
-test('every statement is SQL to the server', { timeout: TIMEOUT }, async () => {
+test('every statement is SQL to the server', PROPERTY, async () => {
   await fc.assert(fc.asyncProperty(requestsFor(schema, 5), check), runs('requests are run on a server', 0.05));
   // Nothing was committed.
   expect(await sql('select name from api.clients order by id')).toEqual([['Ann'], [`O'Hara "x" \\`]]);
@@ -106,7 +106,7 @@ const types: fc.Arbitrary<string> = choices.map((numbers) => {
   return [drawn.of(WORDS), ...drawn.some(3, () => drawn.of(WORDS))].join(drawn.of([' ', '  ', '']));
 });
 
-test('a cast is a syntax error only where its type alone is one', { timeout: TIMEOUT }, async () => {
+test('a cast is a syntax error only where its type alone is one', PROPERTY, async () => {
   const casts = fc.tuple(types, fc.constantFrom('', '.count()', '->a')).map(([type, before]): WholeRequest => {
     const select = encodeURIComponent(`id,name${before}::${type}`);
     return { method: 'GET', target: `/clients?select=${select}`, headers: [], body: new Uint8Array() };
