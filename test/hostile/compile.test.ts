@@ -40,10 +40,7 @@ function textsOf(outcome: Outcome): readonly string[] | string | null {
   return outcome.error.code === 'PGRST103' ? null : outcome.error.code;
 }
 
-test('requests that differ by their values have the same text, and no value is in it', {
-  timeout: TIMEOUT,
-  retry: 0,
-}, () => {
+test('requests that differ by their values have the same text, and no value is in it', PROPERTY, () => {
   const parameters = runs('requests are compiled with two sets of values', 0.2);
   let compared = 0;
   fc.assert(
