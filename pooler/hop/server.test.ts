@@ -12,6 +12,7 @@ import {
   type TransactionPayload,
   type TransactionRequest,
 } from '../../shared/hop/types.ts';
+import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
 import { HopServer, type HopServerOptions, type SnapshotAnswers } from './server.ts';
@@ -52,27 +53,7 @@ const snapshot: Snapshot = {
   routines: [],
   representations: [],
   mediaHandlers: [],
-  settings: {
-    dbSchemas: ['api'],
-    dbAnonRole: null,
-    dbMaxRows: null,
-    dbPlanEnabled: false,
-    dbAggregatesEnabled: false,
-    dbTxAllowOverride: false,
-    dbRootSpec: null,
-    openapiMode: 'disabled',
-    clientErrorVerbosity: 'verbose',
-    serverTimingEnabled: false,
-    serverTraceHeader: null,
-    serverCorsAllowedOrigins: null,
-    urlUseLegacyTargetNames: true,
-    jwtAud: null,
-    jwtRoleClaimKey: '$.role',
-    jwtCacheMaxEntries: 10,
-    logLevel: 'error',
-    basePath: '',
-    apikeyHeader: false,
-  },
+  settings: { ...plainSettings, dbAnonRole: null, openapiMode: 'disabled', jwtCacheMaxEntries: 10 },
 };
 
 interface Seen {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { type SnapshotEvent, SnapshotStore } from './store.ts';
 
@@ -40,25 +41,11 @@ const snapshot = (version: string): Snapshot => ({
   representations: [],
   mediaHandlers: [],
   settings: {
+    ...plainSettings,
     dbSchemas: ['public'],
     dbAnonRole: null,
-    dbMaxRows: null,
-    dbPlanEnabled: false,
-    dbAggregatesEnabled: false,
-    dbTxAllowOverride: false,
-    dbRootSpec: null,
     openapiMode: 'disabled',
-    clientErrorVerbosity: 'verbose',
-    serverTimingEnabled: false,
-    serverTraceHeader: null,
-    serverCorsAllowedOrigins: null,
-    urlUseLegacyTargetNames: true,
-    jwtAud: null,
-    jwtRoleClaimKey: '$.role',
     jwtCacheMaxEntries: 0,
-    logLevel: 'error',
-    basePath: '',
-    apikeyHeader: false,
   },
 });
 

@@ -1,5 +1,6 @@
 import { base64url, EncryptJWT, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
+import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
 import { ApiError } from '../error.ts';
 import { Authenticator } from './authenticator.ts';
@@ -8,27 +9,7 @@ import type { KeySet } from './keys.ts';
 const secret = new TextEncoder().encode('reallyreallyreallyreallyverysafe');
 const keys: KeySet = { keys: [{ kty: 'oct', alg: 'HS256', use: 'sig', k: base64url.encode(secret) }] };
 
-const settings: WorkerSettings = {
-  dbSchemas: ['api'],
-  dbAnonRole: 'anon',
-  dbMaxRows: null,
-  dbPlanEnabled: false,
-  dbAggregatesEnabled: false,
-  dbTxAllowOverride: false,
-  dbRootSpec: null,
-  openapiMode: 'follow-privileges',
-  clientErrorVerbosity: 'verbose',
-  serverTimingEnabled: false,
-  serverTraceHeader: null,
-  serverCorsAllowedOrigins: null,
-  urlUseLegacyTargetNames: true,
-  jwtAud: null,
-  jwtRoleClaimKey: '$.role',
-  jwtCacheMaxEntries: 1000,
-  logLevel: 'error',
-  basePath: '',
-  apikeyHeader: false,
-};
+const settings: WorkerSettings = { ...plainSettings };
 
 /** Signs a payload's text as it is, whatever digits it has. */
 async function sign(payload: string, header: Record<string, string> = { alg: 'HS256' }, key = secret): Promise<string> {

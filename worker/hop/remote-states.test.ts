@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import type { State } from '../state.ts';
 import { type Fetch, HttpHop } from './http.ts';
@@ -22,27 +23,7 @@ const snapshotOf = (n: number): Snapshot => ({
   routines: [],
   representations: [],
   mediaHandlers: [],
-  settings: {
-    dbSchemas: ['api'],
-    dbAnonRole: 'anon',
-    dbMaxRows: null,
-    dbPlanEnabled: false,
-    dbAggregatesEnabled: false,
-    dbTxAllowOverride: false,
-    dbRootSpec: null,
-    openapiMode: 'disabled',
-    clientErrorVerbosity: 'verbose',
-    serverTimingEnabled: false,
-    serverTraceHeader: null,
-    serverCorsAllowedOrigins: null,
-    urlUseLegacyTargetNames: true,
-    jwtAud: null,
-    jwtRoleClaimKey: '$.role',
-    jwtCacheMaxEntries: 10,
-    logLevel: 'error',
-    basePath: '',
-    apikeyHeader: false,
-  },
+  settings: { ...plainSettings, openapiMode: 'disabled', jwtCacheMaxEntries: 10 },
 });
 
 const secretRefused = { kind: 'refused', reason: 'secret', message: 'm', status: 401 };

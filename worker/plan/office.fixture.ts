@@ -1,5 +1,7 @@
 /** A small office as a snapshot, and requests about it, for the tests of planning. */
+
 import { Schema } from '../../shared/snapshot/schema.ts';
+import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import type {
   Column,
   DetectedRelationship,
@@ -155,27 +157,7 @@ const routines: readonly Routine[] = [
   routine('all_projects', [], { returns: setOf('projects'), volatility: 'stable' }),
 ];
 
-export const settings: WorkerSettings = {
-  dbSchemas: ['test'],
-  dbAnonRole: 'anon',
-  dbMaxRows: null,
-  dbPlanEnabled: false,
-  dbAggregatesEnabled: true,
-  dbTxAllowOverride: false,
-  dbRootSpec: null,
-  openapiMode: 'follow-privileges',
-  clientErrorVerbosity: 'verbose',
-  serverTimingEnabled: false,
-  serverTraceHeader: null,
-  serverCorsAllowedOrigins: null,
-  urlUseLegacyTargetNames: true,
-  jwtAud: null,
-  jwtRoleClaimKey: '$.role',
-  jwtCacheMaxEntries: 1000,
-  logLevel: 'error',
-  basePath: '',
-  apikeyHeader: false,
-};
+export const settings: WorkerSettings = { ...plainSettings, dbSchemas: ['test'], dbAggregatesEnabled: true };
 
 export const snapshot: Snapshot = {
   version: 'office',

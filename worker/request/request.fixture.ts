@@ -1,5 +1,6 @@
 /** What the tests of the request step share. */
 
+import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
 import { ApiError } from '../error.ts';
 import { parseRequest } from './parse-request.ts';
@@ -7,25 +8,10 @@ import { type Parser, parseText } from './parsec.ts';
 import type { ApiRequest } from './types.ts';
 
 export const settings: WorkerSettings = {
+  ...plainSettings,
   dbSchemas: ['public'],
   dbAnonRole: null,
-  dbMaxRows: null,
-  dbPlanEnabled: false,
-  dbAggregatesEnabled: false,
-  dbTxAllowOverride: false,
-  dbRootSpec: null,
-  openapiMode: 'follow-privileges',
-  clientErrorVerbosity: 'verbose',
-  serverTimingEnabled: false,
-  serverTraceHeader: null,
-  serverCorsAllowedOrigins: null,
-  urlUseLegacyTargetNames: true,
-  jwtAud: null,
-  jwtRoleClaimKey: '$.role',
   jwtCacheMaxEntries: 0,
-  logLevel: 'error',
-  basePath: '',
-  apikeyHeader: false,
 };
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
