@@ -37,6 +37,9 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 const agent = new Agent({ keepAlive: true, maxSockets: 4 });
 
+/** Content-Location repeats the query, percent-encoded anew: a long target makes a head beyond the 16 KB that node:http takes. */
+const HEAD_LIMIT = 1024 * 1024;
+
 const hex = (character: string): string => `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
 
 /**
@@ -57,7 +60,8 @@ function send(url: string, { method, target, headers, body }: WholeRequest): Pro
   return new Promise((resolve, reject) => {
     const sent: string[] = ['host', `${hostname}:${port}`, ...headers.flat()];
     if (body.length > 0) sent.push('content-length', String(body.length));
-    const request = httpRequest({ agent, host: hostname, port, method, path: target, headers: sent }, (response) => {
+    const options = { agent, host: hostname, port, method, path: target, headers: sent, maxHeaderSize: HEAD_LIMIT };
+    const request = httpRequest(options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.once('error', reject);

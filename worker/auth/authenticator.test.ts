@@ -65,6 +65,24 @@ describe('a valid token', () => {
     }
   });
 
+  test('is kept as long as there is room for it', async () => {
+    const [first, second] = [await sign('{"role":"alice"}'), await sign('{"role":"bob"}')];
+    const one = authenticator({ jwtCacheMaxEntries: 1 });
+    await one.authenticate(first);
+    expect(one.authenticate(first)).not.toBeInstanceOf(Promise);
+    await one.authenticate(second);
+    await one.authenticate(await sign('{"role":"carol"}'));
+    const again = one.authenticate(second);
+    expect(again).toBeInstanceOf(Promise);
+    expect((await again).role).toBe('bob');
+
+    const none = authenticator({ jwtCacheMaxEntries: 0 });
+    await none.authenticate(first);
+    const verified = none.authenticate(first);
+    expect(verified).toBeInstanceOf(Promise);
+    expect((await verified).role).toBe('alice');
+  });
+
   test('of any size is verified, and a role of any letters is handed on', async () => {
     const token = await sign(JSON.stringify({ role: 'ünïcode 🙂 "; drop', x: 'y'.repeat(50_000) }));
     expect((await authenticator().authenticate(token)).role).toBe('ünïcode 🙂 "; drop');
