@@ -1,4 +1,5 @@
 /** The command line as a user runs it: real processes in front of a real database. */
+
 import { once } from 'node:events';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { get } from 'node:https';
@@ -7,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { HOP_VERSION, type TransactionRequest } from '../../shared/hop/types.ts';
+import { transactionRequest } from '../../shared/hop/request.fixture.ts';
+import type { TransactionRequest } from '../../shared/hop/types.ts';
 import { selfSigned } from '../../test/certificate.ts';
 import { freePort } from '../../test/cluster.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
@@ -338,26 +340,15 @@ describe('serve', () => {
 });
 
 describe('pooler', () => {
-  const request = (token: string | null, role: string): TransactionRequest => ({
-    version: HOP_VERSION,
-    snapshot: '',
-    token,
-    role,
-    claims: '{}',
-    schema: 'public',
-    method: 'GET',
-    path: '/item',
-    headers: '{}',
-    cookies: '{}',
-    timezone: null,
-    isolation: null,
-    access: 'read only',
-    settings: [],
-    runsCode: false,
-    statements: [{ text: 'select current_user', parameters: [], result: { kind: 'row', body: null } }],
-    end: null,
-    deadline: null,
-  });
+  const request = (token: string | null, role: string): TransactionRequest =>
+    transactionRequest({
+      snapshot: '',
+      token,
+      role,
+      schema: 'public',
+      path: '/item',
+      statements: [{ text: 'select current_user', parameters: [], result: { kind: 'row', body: null } }],
+    });
 
   test('runs transactions for whoever has the secret, as the role of the token and no other', async () => {
     const previous = 'p'.repeat(32);

@@ -4,57 +4,35 @@ import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { CancelSignal } from '../../shared/hop/cancellation.ts';
 import { encodeRequest, REQUEST_TYPE } from '../../shared/hop/codec.ts';
-import {
-  HOP_VERSION,
-  type Hop,
-  type TransactionFailure,
-  type TransactionOutcome,
-  type TransactionPayload,
-  type TransactionRequest,
+import { transactionRequest } from '../../shared/hop/request.fixture.ts';
+import type {
+  Hop,
+  TransactionFailure,
+  TransactionOutcome,
+  TransactionPayload,
+  TransactionRequest,
 } from '../../shared/hop/types.ts';
 import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
-import type { Snapshot } from '../../shared/snapshot/types.ts';
+import { emptySnapshot } from '../../shared/snapshot/snapshot.fixture.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
 import { HopServer, type HopServerOptions, type SnapshotAnswers } from './server.ts';
 
 const secret = 's'.repeat(32);
 const previous = 'p'.repeat(32);
 
-const request: TransactionRequest = {
-  version: HOP_VERSION,
-  snapshot: 'v1',
-  token: null,
-  role: 'anon',
-  claims: '{}',
-  schema: 'api',
+const request = transactionRequest({
   method: 'POST',
-  path: '/',
-  headers: '{}',
-  cookies: '{}',
-  timezone: null,
-  isolation: null,
   access: 'read write',
-  settings: [],
-  runsCode: false,
   statements: [{ text: 'select 1', parameters: [], result: { kind: 'none' } }],
-  end: null,
-  deadline: null,
-};
+});
 
 const done: TransactionOutcome = { ok: true, snapshot: 'v1', statements: [], body: null, length: 0 };
 
-const snapshot: Snapshot = {
+const snapshot = emptySnapshot({
   version: 'abc-1',
   loadedAt: 1,
-  serverVersion: 180000,
-  tables: [],
-  relationships: [],
-  concealedOrigins: [],
-  routines: [],
-  representations: [],
-  mediaHandlers: [],
   settings: { ...plainSettings, dbAnonRole: null, openapiMode: 'disabled', jwtCacheMaxEntries: 10 },
-};
+});
 
 interface Seen {
   readonly request: TransactionRequest;

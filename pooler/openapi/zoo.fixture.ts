@@ -1,7 +1,9 @@
 /** For tests: a zoo's database, and documents of it as two roles see them. */
+
 import { afterAll, beforeAll, expect } from 'vitest';
 import { resolveConfig } from '../../shared/config/resolve.ts';
-import { HOP_VERSION, type Hop, type TransactionOutcome, type TransactionRequest } from '../../shared/hop/types.ts';
+import { transactionRequest } from '../../shared/hop/request.fixture.ts';
+import type { Hop, TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
 import { Pool } from '../pool/index.ts';
 import { loadSnapshot } from '../snapshot/load.ts';
@@ -118,28 +120,8 @@ export async function hopOf(variables: Readonly<Record<string, string>> = {}): P
 }
 
 /** A request for the document of `api` as the reader. */
-export const requestOf = (change: Partial<TransactionRequest> = {}): TransactionRequest => ({
-  version: HOP_VERSION,
-  snapshot: '',
-  token: null,
-  role: reader,
-  claims: '{}',
-  schema: 'api',
-  method: 'GET',
-  path: '/',
-  headers: '{}',
-  cookies: '{}',
-  timezone: null,
-  isolation: null,
-  access: 'read only',
-  settings: [],
-  runsCode: false,
-  statements: [],
-  document: true,
-  end: null,
-  deadline: null,
-  ...change,
-});
+export const requestOf = (change: Partial<TransactionRequest> = {}): TransactionRequest =>
+  transactionRequest({ snapshot: '', role: reader, document: true, ...change });
 
 /** What is looked into. */
 export type Json = { readonly [key: string]: Json } & { readonly length: number };

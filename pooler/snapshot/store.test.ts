@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
+import { emptySnapshot } from '../../shared/snapshot/snapshot.fixture.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { type SnapshotEvent, SnapshotStore } from './store.ts';
 
@@ -30,24 +30,7 @@ class Loads {
   }
 }
 
-const snapshot = (version: string): Snapshot => ({
-  version,
-  loadedAt: 0,
-  serverVersion: 180000,
-  tables: [],
-  relationships: [],
-  concealedOrigins: [],
-  routines: [],
-  representations: [],
-  mediaHandlers: [],
-  settings: {
-    ...plainSettings,
-    dbSchemas: ['public'],
-    dbAnonRole: null,
-    openapiMode: 'disabled',
-    jwtCacheMaxEntries: 0,
-  },
-});
+const snapshot = (version: string): Snapshot => emptySnapshot({ version });
 
 const quick = { cooldown: 1, retry: { first: 1, most: 4 } };
 

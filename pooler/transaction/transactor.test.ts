@@ -1,12 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Config, resolveConfig } from '../../shared/config/resolve.ts';
-import {
-  HOP_VERSION,
-  type Hop,
-  type Statement,
-  type TransactionOutcome,
-  type TransactionRequest,
-} from '../../shared/hop/types.ts';
+import { transactionRequest } from '../../shared/hop/request.fixture.ts';
+import type { Hop, Statement, TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
 import { Pool } from '../pool/index.ts';
 import type { RoleFacts } from '../snapshot/roles.ts';
@@ -102,27 +97,17 @@ const row = (text: string, parameters: Statement['parameters'] = [], body: numbe
   result: { kind: 'row', body },
 });
 
-const requestOf = (change: Partial<TransactionRequest>): TransactionRequest => ({
-  version: HOP_VERSION,
-  snapshot: 'v1',
-  token: null,
-  role: alice,
-  claims: `{"role":"${alice}"}`,
-  schema: 'api',
-  method: 'GET',
-  path: '/note',
-  headers: '{"accept":"*/*"}',
-  cookies: '{"a":"b"}',
-  timezone: null,
-  isolation: null,
-  access: 'read write',
-  settings: [],
-  runsCode: false,
-  statements: [row('select 1')],
-  end: null,
-  deadline: null,
-  ...change,
-});
+const requestOf = (change: Partial<TransactionRequest>): TransactionRequest =>
+  transactionRequest({
+    role: alice,
+    claims: `{"role":"${alice}"}`,
+    path: '/note',
+    headers: '{"accept":"*/*"}',
+    cookies: '{"a":"b"}',
+    access: 'read write',
+    statements: [row('select 1')],
+    ...change,
+  });
 
 const run = (
   change: Partial<TransactionRequest>,

@@ -1,29 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { HOP_VERSION, type TransactionRequest } from '../../shared/hop/types.ts';
+import { transactionRequest } from '../../shared/hop/request.fixture.ts';
 import { type Fetch, HopConfigError, HttpHop } from './http.ts';
 
 const secret = 's'.repeat(32);
-const write: TransactionRequest = {
-  version: HOP_VERSION,
-  snapshot: 'v',
-  token: null,
-  role: 'anon',
-  claims: '{}',
-  schema: 'api',
-  method: 'POST',
-  path: '/',
-  headers: '{}',
-  cookies: '{}',
-  timezone: null,
-  isolation: null,
-  access: 'read write',
-  settings: [],
-  runsCode: false,
-  statements: [],
-  end: null,
-  deadline: null,
-};
-const read: TransactionRequest = { ...write, access: 'read only' };
+const write = transactionRequest({ method: 'POST', access: 'read write' });
+const read = transactionRequest();
 
 const hopWith = (fetch: Fetch): HttpHop => new HttpHop({ url: 'http://localhost:1', secret, fetch });
 const kindsOf = async (fetch: Fetch): Promise<readonly string[]> => {

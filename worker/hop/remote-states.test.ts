@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
+import { emptySnapshot } from '../../shared/snapshot/snapshot.fixture.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import type { State } from '../state.ts';
 import { type Fetch, HttpHop } from './http.ts';
@@ -13,18 +14,12 @@ afterEach(() => {
 });
 
 /** The n-th snapshot that a pooler loaded. */
-const snapshotOf = (n: number): Snapshot => ({
-  version: `v${n}`,
-  loadedAt: n,
-  serverVersion: 180000,
-  tables: [],
-  relationships: [],
-  concealedOrigins: [],
-  routines: [],
-  representations: [],
-  mediaHandlers: [],
-  settings: { ...plainSettings, openapiMode: 'disabled', jwtCacheMaxEntries: 10 },
-});
+const snapshotOf = (n: number): Snapshot =>
+  emptySnapshot({
+    version: `v${n}`,
+    loadedAt: n,
+    settings: { ...plainSettings, openapiMode: 'disabled', jwtCacheMaxEntries: 10 },
+  });
 
 const secretRefused = { kind: 'refused', reason: 'secret', message: 'm', status: 401 };
 const refusal = new Response(null, {

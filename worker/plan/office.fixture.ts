@@ -14,6 +14,7 @@ import type {
 } from '../../shared/snapshot/types.ts';
 import { qualified } from '../../shared/sql/identifiers.ts';
 import type { ApiRequest, Field, Filter, Operation, QueryParams, SelectItem } from '../request/types.ts';
+import { NO_PREFERENCES } from '../request/types.ts';
 
 const column = (name: string, type = 'integer', more: Partial<Column> = {}): Column => ({
   name,
@@ -258,18 +259,7 @@ export function request(
     accept: [{ kind: 'any' }],
     contentType: { kind: 'json' },
     ...more,
-    preferences: {
-      resolution: null,
-      representation: null,
-      count: null,
-      transaction: null,
-      missing: null,
-      handling: null,
-      timezone: null,
-      maxAffected: null,
-      invalid: [],
-      ...preferences,
-    },
+    preferences: { ...NO_PREFERENCES, ...preferences },
   };
 }
 

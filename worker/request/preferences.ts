@@ -1,19 +1,7 @@
 /** The Prefer header. RFC 7240; https://docs.postgrest.org/en/stable/references/api/preferences.html */
 
 import { readInteger } from './read-number.ts';
-import type { Preferences, RawRequest } from './types.ts';
-
-const NONE: Preferences = {
-  resolution: null,
-  representation: null,
-  count: null,
-  transaction: null,
-  missing: null,
-  handling: null,
-  timezone: null,
-  maxAffected: null,
-  invalid: [],
-};
+import { NO_PREFERENCES, type Preferences, type RawRequest } from './types.ts';
 
 /** White space of a byte string at both ends, the no-break space included. */
 function stripBytes(text: string): string {
@@ -75,10 +63,10 @@ export function parsePreferences(headers: RawRequest['headers'], txAllowOverride
       else invalid.push(preference);
     }
   }
-  if (isEmpty) return NONE;
+  if (isEmpty) return NO_PREFERENCES;
   const most = maxAffected === null ? null : readInteger(maxAffected);
   return {
-    ...NONE,
+    ...NO_PREFERENCES,
     ...known,
     transaction: txAllowOverride ? (known.transaction ?? null) : null,
     timezone,

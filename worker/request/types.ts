@@ -166,6 +166,19 @@ export interface Preferences {
   readonly invalid: readonly string[];
 }
 
+/** What a request without a Prefer header has. */
+export const NO_PREFERENCES: Preferences = {
+  resolution: null,
+  representation: null,
+  count: null,
+  transaction: null,
+  missing: null,
+  handling: null,
+  timezone: null,
+  maxAffected: null,
+  invalid: [],
+};
+
 export type PlanOption = 'analyze' | 'verbose' | 'settings' | 'buffers' | 'wal';
 
 export type MediaType =

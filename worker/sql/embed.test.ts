@@ -2,10 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { qualified } from '../../shared/sql/identifiers.ts';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
 import type { ReadPlan } from '../plan/types.ts';
-import { COLUMN } from './columns.ts';
-import { compile, type Facts } from './statements.ts';
-import { condition, equals, facts, field, filter, manyToOne, read, readPlan, SCHEMA, select } from './testing/plans.ts';
-import { answerOf, type Runner, runner } from './testing/run.ts';
+import { condition, equals, facts, field, filter, manyToOne, read, SCHEMA, select } from './testing/plans.ts';
+import { answerOf, type Runner, reader, runner } from './testing/run.ts';
 import { SCRIPT } from './testing/schema.ts';
 
 let database: TestDatabase;
@@ -21,14 +19,7 @@ afterAll(async () => {
   await database?.drop();
 });
 
-const row = async (tree: ReadPlan, given: Facts = facts(), more: Parameters<typeof readPlan>[1] = {}) => {
-  const [main] = await server.run(compile(readPlan(tree, more), given));
-  return main?.[0] ?? [];
-};
-
-/** The body as text. */
-const body = async (tree: ReadPlan, more: Parameters<typeof readPlan>[1] = {}) =>
-  (await row(tree, facts(), more))[COLUMN.body];
+const { row, body } = reader(() => server);
 
 describe('embedding', () => {
   const client = (more: Partial<ReadPlan> = {}, relation: Partial<ReadPlan['relation']> = {}) =>

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { qualified } from '../../shared/sql/identifiers.ts';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
-import type { ReadPlan } from '../plan/types.ts';
 import type { JsonOperation } from '../request/types.ts';
 import { COLUMN, EARLY_BODY } from './columns.ts';
-import { compile, type Facts } from './statements.ts';
+import { compile } from './statements.ts';
 import { equals, facts, field, filter, read, readPlan, select } from './testing/plans.ts';
-import { type Runner, runner } from './testing/run.ts';
+import { type Runner, reader, runner } from './testing/run.ts';
 import { SCRIPT } from './testing/schema.ts';
 
 let database: TestDatabase;
@@ -22,14 +21,7 @@ afterAll(async () => {
   await database?.drop();
 });
 
-const row = async (tree: ReadPlan, given: Facts = facts(), more: Parameters<typeof readPlan>[1] = {}) => {
-  const [main] = await server.run(compile(readPlan(tree, more), given));
-  return main?.[0] ?? [];
-};
-
-/** The body as text. */
-const body = async (tree: ReadPlan, more: Parameters<typeof readPlan>[1] = {}) =>
-  (await row(tree, facts(), more))[COLUMN.body];
+const { row, body } = reader(() => server);
 
 const path = (...steps: (string | number)[]): JsonOperation[] =>
   steps.map((step) => ({

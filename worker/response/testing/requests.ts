@@ -1,7 +1,7 @@
 /** Requests and results for tests, with everything that a test does not speak of left at its default. */
 import type { StatementResult, TransactionResult } from '../../../shared/hop/types.ts';
 import type { ApiRequest, Preferences } from '../../request/types.ts';
-import { NO_PREFERENCES } from '../../sql/testing/plans.ts';
+import { NO_PREFERENCES } from '../../request/types.ts';
 import type { ResponseSettings } from '../respond.ts';
 import type { RawResponse } from '../types.ts';
 

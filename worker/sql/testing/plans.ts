@@ -1,4 +1,5 @@
 /** Plans and requests for tests, with everything that a test does not speak of left at its default. */
+
 import type { Relationship, Routine, RoutineParameter } from '../../../shared/snapshot/types.ts';
 import { qualified } from '../../../shared/sql/identifiers.ts';
 import type {
@@ -12,6 +13,7 @@ import type {
   SelectField,
 } from '../../plan/types.ts';
 import type { Operation, Preferences } from '../../request/types.ts';
+import { NO_PREFERENCES } from '../../request/types.ts';
 import type { DatabasePlan, Facts } from '../statements.ts';
 
 export const SCHEMA = 'api';
@@ -98,18 +100,6 @@ export const manyToOne = (table: string, foreignTable: string): Relationship => 
   tableIsView: false,
   foreignTableIsView: false,
 });
-
-export const NO_PREFERENCES: Preferences = {
-  resolution: null,
-  representation: null,
-  count: null,
-  transaction: null,
-  missing: null,
-  handling: null,
-  timezone: null,
-  maxAffected: null,
-  invalid: [],
-};
 
 export const facts = (preferences: Partial<Preferences> = {}, more: Partial<Facts> = {}): Facts => ({
   preferences: { ...NO_PREFERENCES, ...preferences },

@@ -1,7 +1,10 @@
 /** Runs compiled statements as one transaction on a real server, with parameters in text format as the hop sends them. */
 import postgres from 'postgres';
 import type { Statement } from '../../../shared/hop/types.ts';
+import type { ReadPlan } from '../../plan/types.ts';
 import { COLUMN } from '../columns.ts';
+import { compile, type Facts } from '../statements.ts';
+import { facts, readPlan } from './plans.ts';
 
 /** A statement's rows, each column as text. */
 export type Rows = readonly (readonly (string | null)[])[];
@@ -65,3 +68,14 @@ function texts(row: unknown): (string | null)[] {
 /** Total, rows and body of a main row. */
 export const answerOf = (row: readonly (string | null)[] | undefined): (string | null | undefined)[] =>
   [COLUMN.total, COLUMN.page, COLUMN.body].map((index) => row?.[index]);
+
+/** Reads as a test wants to see them: the main row, and its body as text. The runner is asked for with each, since it is there only then. */
+export const reader = (server: () => Runner) => {
+  const row = async (tree: ReadPlan, given: Facts = facts(), more: Parameters<typeof readPlan>[1] = {}) => {
+    const [main] = await server().run(compile(readPlan(tree, more), given));
+    return main?.[0] ?? [];
+  };
+  const body = async (tree: ReadPlan, more: Parameters<typeof readPlan>[1] = {}) =>
+    (await row(tree, facts(), more))[COLUMN.body];
+  return { row, body };
+};
