@@ -1,4 +1,4 @@
-import packageJson from '../package.json' with { type: 'json' };
+import packageJson from 'edgerest/package.json' with { type: 'json' };
 
 /** Our own version. */
 export const VERSION: string = packageJson.version;

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command line: `edgerest <command>`. */
 import { basename } from 'node:path';
 import { StartError } from '../start-error.ts';

@@ -1,4 +1,4 @@
-/** The worker in workerd, Cloudflare's runtime, on this machine: bundled, configured, started, ended. */
+/** The worker in workerd, Cloudflare's runtime, on this machine: configured, started, ended. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -7,48 +7,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { StartError } from '../start-error.ts';
 import { tied } from './lifeline.ts';
-
-const ENTRY = fileURLToPath(new URL('../../worker/adapters/worker.ts', import.meta.url));
+import { placeWorker } from './worker-file.ts';
 
 /** The package's main export is the path of its program. It has no types of its own. Throws StartError where it is not there. */
 function workerdProgram(): string {
+  let workerd: unknown = null;
   try {
-    const workerd: unknown = createRequire(import.meta.url)('workerd');
-    if (
-      typeof workerd === 'object' &&
-      workerd !== null &&
-      'default' in workerd &&
-      typeof workerd.default === 'string'
-    ) {
-      return workerd.default;
-    }
-  } catch {
-    // The package or the one with this machine's program is missing: said below.
-  }
-  throw new StartError('the package workerd is incomplete: run `npm ci` again.');
-}
-
-/** The worker and all that it imports as one file. Throws StartError where a package is missing. */
-async function bundle(outfile: string): Promise<void> {
-  try {
-    await build({
-      entryPoints: [ENTRY],
-      outfile,
-      bundle: true,
-      format: 'esm',
-      target: 'es2024',
-      conditions: ['workerd', 'worker', 'browser'],
-      logLevel: 'silent',
-    });
+    workerd = createRequire(import.meta.url)('workerd');
   } catch (error) {
-    const lines = error instanceof Error ? error.message.split('\n') : [String(error)];
-    const reason = lines.find((line) => /could not/i.test(line)) ?? lines[0];
-    throw new StartError(`the worker cannot be bundled, run \`npm ci\` again: ${reason}`);
+    // Who only serves is spared its hundred megabytes.
+    if (error instanceof Error && error.message.startsWith("Cannot find module 'workerd'")) {
+      throw new StartError(
+        'edge runs the worker in workerd, which is not installed: `npm install workerd`, or `npx -p edgerest -p workerd edgerest edge`.',
+      );
+    }
+    // The package with this machine's program is missing: said below.
   }
+  if (typeof workerd === 'object' && workerd !== null && 'default' in workerd && typeof workerd.default === 'string') {
+    return workerd.default;
+  }
+  throw new StartError('the package workerd is incomplete: install it again.');
 }
 
 /** As in wrangler.toml: what the worker is deployed with. */
@@ -99,7 +79,7 @@ export async function startWorkerd({ address, bindings }: WorkerdOptions): Promi
   const folder = await mkdtemp(join(tmpdir(), 'edgerest-worker-'));
   try {
     const program = workerdProgram();
-    await bundle(join(folder, 'worker.js'));
+    await placeWorker(join(folder, 'worker.js'));
     const config = join(folder, 'config.capnp');
     await writeFile(config, configuration(address));
     // workerd writes to the control descriptor where it listens. Its own process group: a terminal's Ctrl-C is for us to handle.
