@@ -8,6 +8,7 @@ import { selfSigned } from '../../test/certificate.ts';
 import { type Cluster, startCluster, throwAwaySettings } from '../../test/cluster.ts';
 import { connect } from './connect.ts';
 import { ConnectionError } from './errors.ts';
+import { Secret } from './secret.ts';
 import { parseConnectionString } from './uri.ts';
 
 let folder: string;
@@ -88,6 +89,20 @@ describe.each(['disable', 'require'])('sslmode=%s', (sslmode) => {
 
   test('trust wants no password', async () => {
     expect(await login({ user: 'by_trust', sslmode, password: null })).toBe(`by_trust ${how}`);
+  });
+
+  test('where the password has to be checked, trust is not enough', async () => {
+    const loginTo = (user: string) => {
+      const host = `host=127.0.0.1 port=${cluster.port} dbname=postgres sslmode=${sslmode} connect_timeout=10`;
+      return connect({
+        ...parseConnectionString(host, {}),
+        user,
+        password: new Secret(password),
+        passwordChecked: true,
+      });
+    };
+    for (const user of ['by_scram', 'by_md5', 'by_cleartext']) await (await loginTo(user)).close();
+    await expect(loginTo('by_trust')).rejects.toMatchObject({ kind: 'authentication' });
   });
 
   test('a missing user, database and permission are told apart', async () => {

@@ -9,7 +9,12 @@ import type { Writer } from './writer.ts';
 /** Whether SCRAM is tied to the TLS connection (libpq's channel_binding). */
 export type ChannelBindingPolicy = 'disable' | 'prefer' | 'require';
 
-export type Credentials = { readonly user: string; readonly password: Secret | null };
+export type Credentials = {
+  readonly user: string;
+  readonly password: Secret | null;
+  /** See ConnectionConfig. */
+  readonly passwordChecked?: boolean;
+};
 
 /** Answers the server's Authentication messages. */
 export class Authentication {
@@ -18,6 +23,7 @@ export class Authentication {
   readonly #certificateHash: Uint8Array | null;
   #scram: ScramExchange | null = null;
   #proven = false;
+  #asked = false;
 
   /** `certificateHash` is the server's, where the connection is encrypted and the certificate allows binding to it. */
   constructor(credentials: Credentials, policy: ChannelBindingPolicy, certificateHash: Uint8Array | null) {
@@ -36,6 +42,9 @@ export class Authentication {
       case 0:
         if (this.#policy === 'require' && !(this.#proven && this.#scram?.mechanism === 'SCRAM-SHA-256-PLUS')) {
           throw this.#failure('channel binding is required, but the server does not offer it');
+        }
+        if (this.#credentials.passwordChecked === true && !this.#asked) {
+          throw this.#failure('the server does not ask this user for a password, so that it cannot be verified');
         }
         if (this.#scram !== null && !this.#proven) throw this.#failure('the server skipped its part of SCRAM');
         return undefined;
@@ -111,6 +120,7 @@ export class Authentication {
   #password(): string {
     const password = this.#credentials.password;
     if (password === null) throw this.#failure('the server wants a password and none is configured');
+    this.#asked = true;
     return password.reveal();
   }
 

@@ -34,6 +34,8 @@ export type ConnectionConfig = {
   readonly endpoints: readonly Endpoint[];
   readonly user: string;
   readonly password: Secret | null;
+  /** Refuses a server that lets us in without having asked for the password: then nobody has checked it. */
+  readonly passwordChecked?: boolean;
   readonly database: string;
   readonly tls: TlsConfig;
   /** Milliseconds until a server that is not ready is given up; 0 for never. */

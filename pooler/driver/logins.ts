@@ -1,0 +1,172 @@
+/** Who clients are logged in as: the connection string's own user, verified by PostgreSQL itself. */
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Admission, Pool } from '../pool/index.ts';
+import {
+  type CancelSignal,
+  type Connection,
+  type ConnectionConfig,
+  ConnectionError,
+  connect,
+  type Flight,
+  type FlightResult,
+} from '../wire/index.ts';
+import type { Credentials } from './credentials.ts';
+import { Recent } from './recent.ts';
+import { Strangers } from './strangers.ts';
+import type { Target, Targets } from './targets.ts';
+
+/**
+ * Milliseconds that a connection serves after its login. Whoever gives the same password may use it meanwhile; then the server is asked
+ * again. So a password that has been changed or has expired stops working within a minute.
+ */
+const LIFETIME = 55_000;
+/** Milliseconds that the server may take to let somebody in, where db-uri does not say. */
+const CONNECT_TIMEOUT = 10_000;
+const REMEMBERED = 10_000;
+
+/** A user who wants in, with a database and a password. */
+export interface Login {
+  /** Stands for server, user, database, settings and password, by a hash under a key of this process: nothing can be read out of it. */
+  readonly key: string;
+  readonly user: string;
+  readonly database: string;
+  /** Whose turn it is in the queue: user and database. */
+  readonly queue: string;
+  readonly connect: () => Promise<Connection>;
+}
+
+/** A place in the pool's queue for one of the login's own connections. */
+export interface LoginAdmission extends Admission {
+  readonly login: { readonly key: string; readonly connect: () => Promise<Connection>; readonly lifetime: number };
+}
+
+/** What a login found. */
+export interface Verified {
+  /** When it began, in milliseconds since the epoch. */
+  readonly since: number;
+  /** What the server reported of the session, such as server_version. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+export interface LoginsOptions {
+  readonly pool: Pick<Pool, 'run' | 'acquire'>;
+  /** The pool's bound: of it, those who are not verified yet get a quarter. */
+  readonly size: number;
+  readonly targets: Targets;
+  /** db-uri's: how to connect. Its user and password are nobody's here. */
+  readonly connection: ConnectionConfig;
+  /** Told of every login that the server refuses. */
+  readonly onRefused: (login: Pick<Login, 'user' | 'database'>, reason: string) => void;
+}
+
+const isRefusal = (error: unknown): error is ConnectionError =>
+  error instanceof ConnectionError && error.kind === 'authentication';
+
+export class Logins {
+  readonly #options: LoginsOptions;
+  readonly #hashKey = randomBytes(32);
+  readonly #verified = new Recent<Verified>(REMEMBERED);
+  readonly #strangers: Strangers;
+
+  constructor(options: LoginsOptions) {
+    this.#options = options;
+    this.#strangers = new Strangers(Math.max(1, Math.floor(options.size / 4)));
+  }
+
+  /** The login that the credentials ask for, not verified yet. Throws a DriverError where nothing leads there. */
+  find(credentials: Credentials): Login {
+    const { user, database } = credentials;
+    const target = this.#options.targets.find(credentials.host, credentials.port);
+    this.#options.targets.check(database);
+    const key = this.#keyOf(target, credentials);
+    return {
+      key,
+      user,
+      database,
+      queue: `${user}@${database}`,
+      connect: () => this.#connect(key, target, credentials),
+    };
+  }
+
+  /**
+   * Makes sure that the server accepts the password now, or did less than a minute ago. Rejects with a DriverError, PoolError or
+   * ConnectionError: see failureOf. No request is read further, and no session begun, before this has been awaited.
+   */
+  async verify(login: Login, signal?: CancelSignal): Promise<Verified> {
+    const known = this.#verified.get(login.key);
+    if (known === undefined) {
+      await this.#strangers.enter(login.key, login.user, signal);
+      let wrong = false;
+      try {
+        return await this.#ask(login, signal);
+      } catch (error) {
+        wrong = isRefusal(error);
+        throw error;
+      } finally {
+        this.#strangers.leave(wrong);
+      }
+    }
+    return Date.now() - known.since < LIFETIME ? known : await this.#ask(login, signal);
+  }
+
+  /** Runs a flight as a login that has been verified. Rejects as Pool.run does. */
+  run(login: Login, flight: Flight): Promise<FlightResult> {
+    const { signal, deadline } = flight;
+    return this.#options.pool.run(flight, this.admission(login, signal, deadline));
+  }
+
+  /** How a login that has been verified is admitted to the pool. */
+  admission(login: Login, signal?: CancelSignal, deadline?: number): LoginAdmission {
+    return {
+      login: { key: login.key, connect: login.connect, lifetime: LIFETIME },
+      key: login.queue,
+      ...(signal !== undefined && { signal }),
+      ...(deadline !== undefined && { deadline }),
+    };
+  }
+
+  /** A connection that is lent to us proves the password: it logged in with it, and not long ago. */
+  async #ask(login: Login, signal?: CancelSignal): Promise<Verified> {
+    const lease = await this.#options.pool.acquire(this.admission(login, signal));
+    const { parameters } = lease.connection;
+    lease.release();
+    return this.#verified.get(login.key) ?? { since: 0, parameters: new Map(parameters) };
+  }
+
+  async #connect(key: string, target: Target, credentials: Credentials): Promise<Connection> {
+    const { user, database } = credentials;
+    const since = Date.now();
+    try {
+      const connection = await connect(this.#configOf(target, credentials));
+      this.#verified.set(key, { since, parameters: new Map(connection.parameters) });
+      return connection;
+    } catch (error) {
+      if (isRefusal(error)) {
+        this.#verified.delete(key);
+        this.#strangers.failed(key, user);
+        this.#options.onRefused({ user, database }, error.message);
+      }
+      throw error;
+    }
+  }
+
+  #configOf(target: Target, { user, password, database, applicationName, options }: Credentials): ConnectionConfig {
+    const { connection } = this.#options;
+    return {
+      ...connection,
+      endpoints: target.endpoints,
+      user,
+      password,
+      passwordChecked: true,
+      database,
+      connectTimeout: connection.connectTimeout || CONNECT_TIMEOUT,
+      applicationName,
+      options,
+    };
+  }
+
+  #keyOf(target: Target, { user, password, database, applicationName, options }: Credentials): string {
+    const all = JSON.stringify([target.name, user, database, applicationName, options, password.reveal()]);
+    return createHmac('sha256', this.#hashKey).update(all).digest('base64');
+  }
+}
