@@ -15,7 +15,7 @@ export async function introspect(script: string, variables: Readonly<Record<stri
   if (!config) throw new Error(errors.join('\n'));
   const database = await createDatabase('snapshot', `create schema api; set search_path = api, public; ${script}`);
   try {
-    return new Schema(await buildSnapshot(await loadCatalog(database.sql, config), workerSettings(config), 0));
+    return new Schema(await buildSnapshot(await loadCatalog(database.sql, config), workerSettings(config)));
   } finally {
     await database.drop();
   }

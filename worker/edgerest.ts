@@ -9,7 +9,10 @@ import { formatTime } from '../shared/log.ts';
 import { toRawRequest, toResponse } from './adapters/web.ts';
 import { ApiError } from './error.ts';
 import { handle } from './handle.ts';
+import { poolerAddresses } from './hop/address.ts';
+import { BalancedHop } from './hop/balanced.ts';
 import { HttpHop } from './hop/http.ts';
+import { Pooler } from './hop/poolers.ts';
 import { Isolate, RemoteStates } from './hop/remote-states.ts';
 import { accessLine, type Client, diagnostics, Exchange, isLogged } from './observe.ts';
 import { LargeBody } from './request/body.ts';
@@ -18,10 +21,10 @@ import type { RawRequest } from './request/types.ts';
 import { respondError } from './response/errors.ts';
 import type { RawResponse } from './response/types.ts';
 
-export { HopConfigError } from './hop/http.ts';
+export { HopConfigError } from './hop/address.ts';
 
 export interface EdgerestOptions {
-  /** Where the pooler is: https, or http on loopback (`EDGEREST_POOLER_URL`). */
+  /** Where the pooler is: https, or http on loopback; several with commas between (`EDGEREST_POOLER_URL`). */
   readonly url: string;
   /** The secret shared with the pooler, at least 32 bytes (`EDGEREST_POOLER_SECRET`). */
   readonly secret: string;
@@ -59,11 +62,12 @@ export type EdgerestFetch = (request: Request, context?: ExecutionContext) => Pr
 export function createEdgerest(options: EdgerestOptions): EdgerestFetch {
   const { url, secret, report, log = consoleLog } = options;
   const basePath = options.basePath?.replace(/\/+$/, '');
-  const hop = new HttpHop({ url, secret });
+  const poolers = poolerAddresses(url).map((address) => new Pooler(new HttpHop({ url: address, secret })));
   const isolate = new Isolate();
   const tell = report ?? ((error: unknown) => console.error(error));
   return async (request, context) => {
     const waitUntil = (work: Promise<unknown>): void => context?.waitUntil(work);
+    const hop = new BalancedHop(poolers, waitUntil);
     const states = new RemoteStates(hop, isolate, waitUntil);
     const backend = { states, hop, report: tell, ...(basePath === undefined ? {} : { basePath }) };
     let raw: RawRequest;

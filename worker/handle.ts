@@ -4,6 +4,7 @@
  */
 import type { CancelSignal } from '../shared/hop/cancellation.ts';
 import type { Hop, Statement } from '../shared/hop/types.ts';
+import { sameContent } from '../shared/snapshot/version.ts';
 import { SqlSyntaxError } from '../shared/sql/identifiers.ts';
 import type { Identity } from './auth/authenticator.ts';
 import { ApiError } from './error.ts';
@@ -132,12 +133,12 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
   const outcome = await backend.hop.transaction(transaction, payloadOf(request), context.signal);
   timing?.lap();
   if (exchange !== null) exchange.queries = outcome.sent ?? [];
-  if (outcome.snapshot !== null && outcome.snapshot !== state.schema.version) backend.states.seen(outcome.snapshot);
+  if (outcome.snapshot !== null) backend.states.seen(outcome.snapshot);
   if (!outcome.ok) {
     const error = fromFailure(outcome.failure, identity);
     if (exchange !== null) exchange.failure = error;
     const outdated =
-      outcome.failure.kind === 'database' && outcome.snapshot !== null && outcome.snapshot !== state.schema.version;
+      outcome.failure.kind === 'database' && outcome.snapshot !== null && !sameContent(outcome.snapshot, version);
     throw outdated ? planned(error) : error;
   }
   if (exchange !== null) exchange.failure = null;

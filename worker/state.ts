@@ -40,7 +40,7 @@ export interface StateSource {
    */
   current(): State | null | Promise<State | null>;
   /**
-   * A state newer than `version` that has all that was there at this call, or null when there is none. Waits for its turn
+   * A state of another content than `version` that has all that was there at this call, or null when there is none. Waits for its turn
    * where the pooler may not be asked at any time. Throws ApiError (PGRST002, 503) where the pooler does not answer.
    */
   newerThan(version: string): Promise<State | null>;
@@ -49,6 +49,6 @@ export interface StateSource {
    * far less often than `newerThan`, since anybody can send bad tokens. Never throws.
    */
   afterRefusal(version: string): Promise<State | null>;
-  /** Told of the version in each answer: a newer one may be fetched in the background. */
+  /** Told of the version in each answer, be it the one that is known: a newer one may be fetched in the background. */
   seen(version: string): void;
 }

@@ -356,13 +356,13 @@ describe('pooler', () => {
     const running = edgerest(['pooler'], env);
     await says(running, /Pooler listening on 127\.0\.0\.1:\d+/);
     const hop = new HttpHop({ url: `http://127.0.0.1:${env.EDGEREST_POOLER_PORT}`, secret });
-    const fetched = await hop.fetchSnapshot(null, null);
+    const fetched = await hop.fetchSnapshot([], null);
     expect(fetched).toMatchObject({
       kind: 'new',
       snapshot: { tables: [{ name: 'item' }], settings: { dbAnonRole: anon } },
     });
     const other = new HttpHop({ url: `http://127.0.0.1:${env.EDGEREST_POOLER_PORT}`, secret: previous });
-    expect(await other.fetchSnapshot(null, null)).toMatchObject({ kind: 'new' });
+    expect(await other.fetchSnapshot([], null)).toMatchObject({ kind: 'new' });
     expect(await hop.fetchKeys(null)).toMatchObject({ kind: 'keys', keys: { keys: [{ kty: 'oct', alg: 'HS256' }] } });
     expect(await hop.transaction(request(null, login), null, null)).toMatchObject({
       ok: true,
@@ -410,7 +410,7 @@ describe('pooler', () => {
     await database.sql`create table made_later (id int)`;
     running.child.kill('SIGUSR1');
     await says(running, /Schema cache loaded[\s\S]*Schema cache loaded/);
-    expect(await hop.fetchSnapshot(null, null)).toMatchObject({
+    expect(await hop.fetchSnapshot([], null)).toMatchObject({
       snapshot: { tables: expect.arrayContaining([expect.objectContaining({ name: 'made_later' })]) },
     });
     await database.sql`drop table made_later`;

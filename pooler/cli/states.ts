@@ -1,4 +1,6 @@
 /** Where a worker in this process plans: on the pooler's own snapshot, without a hop. */
+
+import { sameContent } from '../../shared/snapshot/version.ts';
 import type { ObserveTokens } from '../../worker/auth/authenticator.ts';
 import { nextState, type State, type StateSource } from '../../worker/state.ts';
 import type { SnapshotSource } from '../snapshot/source.ts';
@@ -16,7 +18,7 @@ export class LocalStates implements StateSource {
   current(): State | null {
     const loaded = this.#source.current();
     if (loaded === null) return null;
-    if (this.#state?.schema.snapshot !== loaded.snapshot) {
+    if (this.#state === null || !sameContent(this.#state.schema.version, loaded.snapshot.version)) {
       const { jwtKeys } = loaded.config;
       this.#state = nextState(this.#state, loaded.snapshot, jwtKeys === null ? null : { keys: jwtKeys }, this.#observe);
     }
@@ -26,7 +28,7 @@ export class LocalStates implements StateSource {
   async newerThan(version: string): Promise<State | null> {
     await this.#source.fresh();
     const state = this.current();
-    return state !== null && state.schema.version !== version ? state : null;
+    return state !== null && !sameContent(state.schema.version, version) ? state : null;
   }
 
   async afterRefusal(): Promise<null> {

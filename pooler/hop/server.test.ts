@@ -358,10 +358,10 @@ describe('the snapshot', () => {
   const get = (url: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> =>
     fetch(`${url}/v1/snapshot`, { headers: { authorization: `Bearer ${secret}`, ...headers } });
 
-  test('is JSON with its version as the tag, compressed where that is accepted', async () => {
+  test('is JSON with its content as the tag, compressed where that is accepted', async () => {
     const { url, port } = await start();
     const answer = await get(url);
-    expect(answer.headers.get('etag')).toBe('"abc-1"');
+    expect(answer.headers.get('etag')).toBe('W/"1"');
     expect(await answer.json()).toEqual(snapshot);
     const ask = `GET /v1/snapshot HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${secret}\r\nConnection: close\r\n`;
     expect(await received(await raw(port, `${ask}\r\n`))).not.toContain('Content-Encoding');
@@ -378,17 +378,17 @@ describe('the snapshot', () => {
     const config = { jwtKeys: null };
     const source = { current: () => ({ snapshot, config }), fresh: async () => ({ snapshot: newest, config }) };
     const { hop } = await start(undefined, { source });
-    expect(await hop.fetchSnapshot('abc-1', null)).toEqual({ kind: 'same' });
+    expect(await hop.fetchSnapshot(['9-1'], null)).toEqual({ kind: 'same', version: 'abc-1' });
     newest = { ...snapshot, version: 'abc-2' };
-    expect(await hop.fetchSnapshot('abc-1', null)).toEqual({ kind: 'new', snapshot: newest });
-    expect(await hop.fetchSnapshot('abc-0', null)).toEqual({ kind: 'new', snapshot: newest });
-    expect(await hop.fetchSnapshot(null, null)).toEqual({ kind: 'new', snapshot });
+    expect(await hop.fetchSnapshot(['9-1'], null)).toEqual({ kind: 'new', snapshot: newest });
+    expect(await hop.fetchSnapshot(['abc-0'], null)).toEqual({ kind: 'new', snapshot: newest });
+    expect(await hop.fetchSnapshot([], null)).toEqual({ kind: 'new', snapshot });
   });
 
   test('that has never been loaded is a 503', async () => {
     const { url, hop } = await start(undefined, { source: sourceOf(null) });
     expect((await get(url)).status).toBe(503);
-    expect(await hop.fetchSnapshot(null, null)).toEqual({ kind: 'none' });
+    expect(await hop.fetchSnapshot([], null)).toEqual({ kind: 'none' });
     expect(await hop.fetchKeys(null)).toMatchObject({
       kind: 'failed',
       message: expect.stringMatching(/not been loaded/),
@@ -412,7 +412,7 @@ test('snapshot and keys want the secret too', async () => {
     expect(await refusal(await fetch(url + path))).toMatchObject({ status: 401, reason: 'secret' });
   }
   const wrong = new HttpHop({ url, secret: 'w'.repeat(32) });
-  expect(await wrong.fetchSnapshot(null, null)).toMatchObject({ kind: 'failed' });
+  expect(await wrong.fetchSnapshot([], null)).toMatchObject({ kind: 'failed' });
   expect(await wrong.fetchKeys(null)).toMatchObject({ kind: 'failed' });
 });
 

@@ -21,7 +21,7 @@ import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { Draining } from '../drain.ts';
 import { sendOutcome, sendRefusal } from './answer.ts';
 import { Secrets } from './secret.ts';
-import { acceptsGzip, matches, SnapshotEncoder } from './snapshot.ts';
+import { acceptsGzip, etagOf, matches, SnapshotEncoder } from './snapshot.ts';
 
 interface Answers {
   readonly snapshot: Snapshot;
@@ -166,12 +166,14 @@ export class HopServer {
     const loaded = known === undefined ? source.current() : await source.fresh();
     const snapshot = loaded?.snapshot ?? null;
     if (snapshot === null) return sendNotLoaded(response);
-    const encoded = await this.#snapshots.encode(snapshot);
-    const headers = ['ETag', encoded.etag, 'Cache-Control', 'private, no-cache', 'Vary', 'Accept-Encoding'];
-    if (matches(known, encoded.etag)) {
+    const etag = etagOf(snapshot);
+    const headers = ['ETag', etag, 'Cache-Control', 'private, no-cache', 'Vary', 'Accept-Encoding'];
+    headers.push(SNAPSHOT_HEADER, snapshot.version);
+    if (matches(known, etag)) {
       response.writeHead(304, headers).end();
       return;
     }
+    const encoded = await this.#snapshots.encode(snapshot);
     const gzip = acceptsGzip(request.headers['accept-encoding']);
     const body = gzip ? encoded.gzip : encoded.json;
     headers.push('Content-Type', 'application/json', 'Content-Length', String(body.length));

@@ -2,19 +2,19 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
+import { contentOf } from '../../shared/snapshot/version.ts';
 
 const compress = promisify(gzip);
 
 /** A snapshot as it is sent. */
 export interface EncodedSnapshot {
-  readonly etag: string;
   readonly json: Buffer;
   /** The same, compressed. */
   readonly gzip: Buffer;
 }
 
-/** The snapshot's version as an entity tag. */
-export const etagOf = (snapshot: Snapshot): string => `"${snapshot.version}"`;
+/** The snapshot's content as an entity tag: weak, since the time of the load may be another one, and the coding. */
+export const etagOf = (snapshot: Snapshot): string => `W/"${contentOf(snapshot.version)}"`;
 
 /** Keeps the encoded form of the last snapshot that was asked for. */
 export class SnapshotEncoder {
@@ -32,12 +32,14 @@ export class SnapshotEncoder {
 
 async function encodeSnapshot(snapshot: Snapshot): Promise<EncodedSnapshot> {
   const json = Buffer.from(JSON.stringify(snapshot));
-  return { etag: etagOf(snapshot), json, gzip: await compress(json) };
+  return { json, gzip: await compress(json) };
 }
+
+const opaque = (etag: string): string => etag.replace(/^W\//, '');
 
 /** If-None-Match with this tag in its list (RFC 9110, 13.1.2: weak comparison). */
 export const matches = (header: string | undefined, etag: string): boolean =>
-  (header ?? '').split(',').some((item) => item.trim().replace(/^W\//, '') === etag);
+  (header ?? '').split(',').some((item) => opaque(item.trim()) === opaque(etag));
 
 /** Whether gzip may be sent (RFC 9110, 12.5.3). */
 export const acceptsGzip = (header: string | undefined): boolean =>

@@ -94,6 +94,5 @@ export async function loadSnapshot(
   config: SnapshotConfig,
   observe?: (event: CatalogEvent) => void,
 ): Promise<Snapshot> {
-  const loadedAt = Date.now();
-  return await buildSnapshot(await loadCatalog(sql, config, observe), workerSettings(config), loadedAt);
+  return await buildSnapshot(await loadCatalog(sql, config, observe), workerSettings(config), config.jwtKeys);
 }

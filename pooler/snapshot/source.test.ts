@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import type { Config } from '../../shared/config/resolve.ts';
 import { resolveConfig } from '../../shared/config/resolve.ts';
+import { contentOf, timeOf } from '../../shared/snapshot/version.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
 import { parseConnectionString } from '../wire/uri.ts';
 import { SnapshotSource, type SourceEvent } from './source.ts';
@@ -82,15 +83,17 @@ test('a table made a moment ago is found once its notification was sent', async 
   expect(tables()).toEqual(['one', 'three', 'two']);
 });
 
-test('a reload that finds nothing new keeps the version', async () => {
+test('a reload that finds nothing new has the same content, of a later time', async () => {
   const { database, source } = await sourceOn('create schema api', configOf());
   await source.start(configOf());
-  const before = source.current()?.snapshot.version;
+  const version = (): string => source.current()?.snapshot.version ?? '';
+  const before = version();
   expect(await source.reload()).toBe(true);
-  expect(source.current()?.snapshot.version).toBe(before);
+  expect(contentOf(version())).toBe(contentOf(before));
+  expect(timeOf(version())).toBeGreaterThan(timeOf(before));
   await database.sql`create table api.one (id int)`;
   expect(await source.reload()).toBe(true);
-  expect(source.current()?.snapshot.version).not.toBe(before);
+  expect(contentOf(version())).not.toBe(contentOf(before));
 });
 
 test('other payloads and other channels say nothing', async () => {
@@ -160,12 +163,26 @@ test('the channel follows the configuration, and may be switched off', async () 
   expect(await source.fresh()).toBe(source.current());
 });
 
+test('two that load at different times have the same content, one another’s successor in time', async () => {
+  const { database, source } = await sourceOn('create schema api; create table api.one (id int)', configOf());
+  await source.start(configOf());
+  const other = new SnapshotSource({
+    connection: parseConnectionString(database.uri, {}),
+    config: () => configOf(),
+  });
+  cleanups.push(() => other.close());
+  await other.start(configOf());
+  const versions = [source, other].map((each) => each.current()?.snapshot.version ?? '');
+  expect(new Set(versions.map(contentOf)).size).toBe(1);
+  expect(timeOf(versions[1] ?? '')).toBeGreaterThan(timeOf(versions[0] ?? ''));
+});
+
 test('new keys are a new version: whoever has the old one fetches both', async () => {
   const { source, configure } = await sourceOn('create schema api', configOf());
-  const versionUnder = async (secret: string): Promise<string | undefined> => {
+  const versionUnder = async (secret: string): Promise<string> => {
     configure(configOf({ PGRST_JWT_SECRET: secret }));
     await source.reload();
-    return source.current()?.snapshot.version;
+    return contentOf(source.current()?.snapshot.version ?? '');
   };
   await source.start(configOf());
   const first = await versionUnder('the first secret, which is long enough');

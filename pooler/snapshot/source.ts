@@ -32,17 +32,6 @@ export interface Loaded {
   readonly config: Config;
 }
 
-const hashOf = ({ version }: Snapshot): string => version.slice(version.indexOf('-'));
-
-/** Where content and keys are what they were, the older snapshot: nobody has to fetch it again, and the keys with it. */
-function newest(before: Loaded | null, snapshot: Snapshot, config: Config): Snapshot {
-  const same =
-    before !== null &&
-    hashOf(before.snapshot) === hashOf(snapshot) &&
-    JSON.stringify(before.config.jwtKeys) === JSON.stringify(config.jwtKeys);
-  return same ? before.snapshot : snapshot;
-}
-
 /**
  * Owns at most two connections: one for LISTEN, one for introspection that is open only while a load runs.
  * `start()` once, then `current()`; `close()` at the end.
@@ -119,7 +108,7 @@ export class SnapshotSource {
     try {
       const config = await this.#config(sql);
       const roles = await loadRoles(sql, config);
-      const snapshot = newest(this.#loaded, await loadSnapshot(sql, config, this.#options.observe), config);
+      const snapshot = await loadSnapshot(sql, config, this.#options.observe);
       const documentFacts = await loadDocumentFacts(sql, config);
       this.#loaded = Object.freeze({ snapshot, roles, documentFacts, config });
       await this.#listen(config);

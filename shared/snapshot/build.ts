@@ -138,11 +138,16 @@ const buildMediaHandlers = (rows: CatalogRows): readonly MediaHandler[] =>
     }));
 
 /**
- * Makes the snapshot of a catalog's rows. The same rows and settings give the same content and, but for the time in
- * front, the same version, in whatever order the rows came.
- * `loadedAt`: milliseconds since the epoch.
+ * Makes the snapshot of a catalog's rows. The same rows, settings and keys give the same version but for the time in
+ * front, in whatever order the rows came.
+ * `keys`: what tokens are verified with, as JSON; they are not in it, but they go together.
  */
-export async function buildSnapshot(rows: CatalogRows, settings: WorkerSettings, loadedAt: number): Promise<Snapshot> {
+export async function buildSnapshot(
+  rows: CatalogRows,
+  settings: WorkerSettings,
+  keys: unknown = null,
+): Promise<Snapshot> {
+  const loadedAt = rows.server[2];
   const viewKeys = findViewKeys(rows.relations, rows.views, rows.constraints);
   const viewPrimaryKey = viewPrimaryKeys(viewKeys);
   const tables = buildTables(rows, viewPrimaryKey);
@@ -169,5 +174,5 @@ export async function buildSnapshot(rows: CatalogRows, settings: WorkerSettings,
     mediaHandlers: buildMediaHandlers(rows),
     settings,
   };
-  return { version: await snapshotVersion(content, loadedAt), loadedAt, ...content };
+  return { version: await snapshotVersion(content, loadedAt, keys), loadedAt, ...content };
 }

@@ -46,10 +46,13 @@ domains AS (
   WHERE t.typtype <> 'd'
 )`;
 
+// The transaction's own time is from before its view of the database: a change that it knows of, and one that it does not
+// know of is later. One clock for all poolers.
 const SERVER = `
 SELECT pg_catalog.json_build_array(
   pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
-  (SELECT pg_catalog.json_agg(nspname) FROM pg_catalog.pg_namespace WHERE nspname IN ${strings(1)})
+  (SELECT pg_catalog.json_agg(nspname) FROM pg_catalog.pg_namespace WHERE nspname IN ${strings(1)}),
+  pg_catalog.floor(1000 * pg_catalog.date_part('epoch', pg_catalog.now()))::pg_catalog.int8
 )::pg_catalog.text`;
 
 // pg_relation_is_updatable gives bits: 4 update, 8 insert, 16 delete; with `true` INSTEAD OF triggers count.

@@ -1,6 +1,7 @@
 /** The tuples that the catalog queries give (queries.ts), as they stand in the JSON. */
 
-export type ServerRow = readonly [versionNumber: number, schemas: readonly string[] | null];
+/** `time`: when the load began, in milliseconds since the epoch, by the database's clock. */
+export type ServerRow = readonly [versionNumber: number, schemas: readonly string[] | null, time: number];
 
 export type ColumnRow = readonly [
   position: number,

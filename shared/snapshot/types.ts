@@ -142,9 +142,9 @@ export interface MediaHandler {
 
 /** The whole cache. Immutable; a reload makes another. */
 export interface Snapshot {
-  /** `<load time in ms, base 36>-<hash of the canonical form>`: later loads sort after earlier ones by `loadedAt`. */
+  /** When it was loaded, what is in it and which keys belong to it: see version.ts. */
   readonly version: string;
-  /** Milliseconds since the epoch at which it was loaded. */
+  /** When it was loaded, in milliseconds since the epoch, by the database's clock. */
   readonly loadedAt: number;
   /** `server_version_num`, e.g. 180000. */
   readonly serverVersion: number;

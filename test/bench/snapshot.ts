@@ -86,7 +86,7 @@ async function bench(sql: postgres.Sql): Promise<void> {
   if (!resolved.config) throw new Error(resolved.errors.join('\n'));
   const { config } = resolved;
   const catalog = await measure(() => loadCatalog(sql, config));
-  const built = await measure(() => buildSnapshot(catalog.value, workerSettings(config), Date.now()));
+  const built = await measure(() => buildSnapshot(catalog.value, workerSettings(config)));
   const snapshot = built.value;
   const text = JSON.stringify(snapshot);
   const compressed = gzipSync(text);

@@ -146,7 +146,7 @@ export async function createHostileDatabase(): Promise<HostileDatabase> {
     schema: async (more) => {
       const config = hostileConfig(uri, more);
       const catalog = await loadCatalog(database.sql, config);
-      return new Schema(await buildSnapshot(catalog, workerSettings(config), 0));
+      return new Schema(await buildSnapshot(catalog, workerSettings(config)));
     },
     drop: async () => {
       await database.sql.unsafe(`drop owned by ${anon}; drop role ${login}, ${anon}`).simple();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { transactionRequest } from '../../shared/hop/request.fixture.ts';
-import { type Fetch, HopConfigError, HttpHop } from './http.ts';
+import { HopConfigError } from './address.ts';
+import { type Fetch, HttpHop } from './http.ts';
 
 const secret = 's'.repeat(32);
 const write = transactionRequest({ method: 'POST', access: 'read write' });
@@ -110,6 +111,6 @@ test.each([
   ['not JSON', '{'],
   ['no snapshot', '{"version":1}'],
 ])('a snapshot that is %s is a failure', async (_, text) => {
-  expect(await hopWith(async () => new Response(text)).fetchSnapshot(null, null)).toMatchObject({ kind: 'failed' });
+  expect(await hopWith(async () => new Response(text)).fetchSnapshot([], null)).toMatchObject({ kind: 'failed' });
   expect(await hopWith(async () => new Response('[1]')).fetchKeys(null)).toMatchObject({ kind: 'failed' });
 });

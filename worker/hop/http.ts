@@ -8,81 +8,33 @@ import {
   REQUEST_TYPE,
   SNAPSHOT_HEADER,
 } from '../../shared/hop/codec.ts';
-import type {
-  Hop,
-  TransactionError,
-  TransactionFailure,
-  TransactionOutcome,
-  TransactionPayload,
-  TransactionRequest,
-} from '../../shared/hop/types.ts';
-import type { Snapshot } from '../../shared/snapshot/types.ts';
-import type { KeySet } from '../auth/keys.ts';
+import type { TransactionOutcome, TransactionPayload, TransactionRequest } from '../../shared/hop/types.ts';
+import { contentOf } from '../../shared/snapshot/version.ts';
+import { checkedSecret, HopConfigError, poolerAddresses } from './address.ts';
 import { readAnswer } from './answer.ts';
+import { isNeverSent, isNeverSentAnswer } from './never-sent.ts';
+import {
+  cancelled,
+  type FetchedKeys,
+  type FetchedSnapshot,
+  type FetchFailure,
+  fetchFailed,
+  type PoolerClient,
+  transportFailure,
+} from './pooler-client.ts';
 import { readKeys, readSnapshot } from './snapshot.ts';
 import { UploadStream } from './upload.ts';
-
-/** The pooler's address or the secret cannot be used. The message names neither. */
-export class HopConfigError extends Error {
-  override readonly name = 'HopConfigError';
-}
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 export interface HttpHopOptions {
-  /** `EDGEREST_POOLER_URL`. */
+  /** One of `EDGEREST_POOLER_URL`. */
   readonly url: string;
   /** `EDGEREST_POOLER_SECRET`. */
   readonly secret: string;
   /** For tests and for service bindings; the global one otherwise. */
   readonly fetch?: Fetch;
 }
-
-/** What asking for a snapshot gave. `same`: the pooler has none newer; `none`: it has none at all yet. */
-export type FetchedSnapshot =
-  | { readonly kind: 'new'; readonly snapshot: Snapshot }
-  | { readonly kind: 'same' }
-  | { readonly kind: 'none' }
-  | FetchFailure;
-
-/** Why there was no answer. `refusal`: the reason where the pooler does not accept us. */
-export interface FetchFailure {
-  readonly kind: 'failed';
-  readonly message: string;
-  readonly refusal: string | null;
-}
-
-export type FetchedKeys =
-  /** `snapshot`: the version that they belong to. */
-  { readonly kind: 'keys'; readonly keys: KeySet | null; readonly snapshot: string | null } | FetchFailure;
-
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
-
-/** Error codes of runtimes that tell why a connection was not made: then nothing was sent. */
-const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
-
-function neverSent(error: unknown): boolean {
-  const cause: unknown = error instanceof Error ? error.cause : null;
-  if (typeof cause !== 'object' || cause === null || !('code' in cause)) return false;
-  return typeof cause.code === 'string' && NEVER_SENT.has(cause.code);
-}
-
-/** The pooler gave no answer that is its own. A transaction that only reads has no outcome that could be unknown. */
-function transportFailure(request: TransactionRequest, sent: boolean, message: string): TransactionError {
-  const failure: TransactionFailure =
-    sent && request.access === 'read write'
-      ? { kind: 'unknown outcome', message: 'The pooler did not answer: the transaction may have been committed.' }
-      : { kind: 'unavailable', reason: sent ? 'lost' : 'connect', message, detail: message };
-  return { ok: false, snapshot: null, failure };
-}
-
-const cancelled = (): TransactionError => ({
-  ok: false,
-  snapshot: null,
-  failure: { kind: 'cancelled', message: 'The caller went away.' },
-});
-
-const failed = (message: string, refusal: string | null = null): FetchFailure => ({ kind: 'failed', message, refusal });
 
 function parsed(text: string): unknown {
   try {
@@ -97,36 +49,21 @@ async function noAnswer(response: Response): Promise<FetchFailure | { readonly k
   await response.body?.cancel();
   const failure = decodeFailure(response.headers.get(FAILURE_HEADER) ?? '')?.failure;
   if (failure?.kind === 'unavailable') return { kind: 'none' };
-  if (failure?.kind === 'refused') return failed(failure.message, failure.reason);
-  return failed(`An answer with status ${response.status} that is not the pooler's.`);
+  if (failure?.kind === 'refused') return fetchFailed(failure.message, failure.reason);
+  return fetchFailed(`An answer with status ${response.status} that is not the pooler's.`);
 }
 
-/** The address without a trailing slash. Over plain http the secret and the tokens could be read by anyone on the way. */
-function checkedBase(url: string): string {
-  if (!URL.canParse(url)) throw new HopConfigError('EDGEREST_POOLER_URL is not a URL.');
-  const { protocol, hostname, origin, pathname, username, search } = new URL(url);
-  if (protocol !== 'https:' && protocol !== 'http:') {
-    throw new HopConfigError('EDGEREST_POOLER_URL must begin with https:// or http://.');
-  }
-  if (protocol === 'http:' && !LOOPBACK.test(hostname)) {
-    throw new HopConfigError('EDGEREST_POOLER_URL must be https, except on loopback.');
-  }
-  if (username !== '' || search !== '') throw new HopConfigError('EDGEREST_POOLER_URL has no place for credentials.');
-  return origin + pathname.replace(/\/$/, '');
-}
-
-export class HttpHop implements Hop {
+export class HttpHop implements PoolerClient {
   readonly #base: string;
   readonly #authorization: string;
   readonly #fetch: Fetch;
 
-  /** Throws HopConfigError: plain http beyond loopback, something that is no URL, a secret that is too short. */
+  /** Throws HopConfigError: plain http beyond loopback, something that is not one URL, a secret that is too short. */
   constructor({ url, secret, fetch }: HttpHopOptions) {
-    this.#base = checkedBase(url);
-    if (new TextEncoder().encode(secret).length < 32) {
-      throw new HopConfigError('EDGEREST_POOLER_SECRET must be at least 32 bytes long.');
-    }
-    this.#authorization = `Bearer ${secret}`;
+    const [base, ...others] = poolerAddresses(url);
+    if (base === undefined || others.length > 0) throw new HopConfigError('EDGEREST_POOLER_URL is not a URL.');
+    this.#base = base;
+    this.#authorization = `Bearer ${checkedSecret(secret)}`;
     // Called through a function: workerd's fetch wants no other `this`.
     this.#fetch = fetch ?? ((target, init) => globalThis.fetch(target, init));
   }
@@ -165,47 +102,60 @@ export class HttpHop implements Hop {
       response = await this.#fetch(`${this.#base}/v1/transaction`, init);
     } catch (error) {
       if (signal?.aborted) return cancelled();
-      return transportFailure(request, !neverSent(error), 'The pooler cannot be reached.');
+      return transportFailure(request, !isNeverSent(error), 'The pooler cannot be reached.');
     }
     try {
       const outcome = await readAnswer(response);
-      return (
-        outcome ?? transportFailure(request, true, `An answer with status ${response.status} that is not the pooler's.`)
-      );
+      if (outcome !== null) return outcome;
+      const { status } = response;
+      const sent = !isNeverSentAnswer(response);
+      return transportFailure(request, sent, `An answer with status ${status} that is not the pooler's.`);
     } catch {
       if (signal?.aborted) return cancelled();
       return transportFailure(request, true, 'The answer of the pooler broke off.');
     }
   }
 
-  /** The pooler's snapshot, if its version is another one than `known`. Never throws. */
-  async fetchSnapshot(known: string | null, signal: AbortSignal | null): Promise<FetchedSnapshot> {
+  async fetchSnapshot(known: readonly string[], signal: AbortSignal | null): Promise<FetchedSnapshot> {
     try {
-      const response = await this.#get('/v1/snapshot', known === null ? {} : { 'if-none-match': `"${known}"` }, signal);
-      if (response.status === 304) return { kind: 'same' };
+      const tags = known.map((version) => `W/"${contentOf(version)}"`).join(', ');
+      const response = await this.#get('/v1/snapshot', tags === '' ? {} : { 'if-none-match': tags }, signal);
+      if (response.status === 304) {
+        const version = response.headers.get(SNAPSHOT_HEADER);
+        return version === null ? fetchFailed('The pooler answered with something else.') : { kind: 'same', version };
+      }
       if (response.status === 200) {
         const snapshot = readSnapshot(parsed(await response.text()));
-        return snapshot ? { kind: 'new', snapshot } : failed('The pooler answered with something else.');
+        return snapshot ? { kind: 'new', snapshot } : fetchFailed('The pooler answered with something else.');
       }
       return await noAnswer(response);
     } catch {
-      return failed('The pooler cannot be reached.');
+      return fetchFailed('The pooler cannot be reached.');
     }
   }
 
-  /** The keys that verify tokens; null where the pooler has none. For memory only. Never throws. */
   async fetchKeys(signal: AbortSignal | null): Promise<FetchedKeys> {
     try {
       const response = await this.#get('/v1/keys', {}, signal);
       if (response.status !== 200) {
         const answer = await noAnswer(response);
-        return answer.kind === 'none' ? failed('The schema cache has not been loaded yet.') : answer;
+        return answer.kind === 'none' ? fetchFailed('The schema cache has not been loaded yet.') : answer;
       }
       const keys = readKeys(parsed(await response.text()));
-      if (keys === undefined) return failed('The pooler answered with something else.');
+      if (keys === undefined) return fetchFailed('The pooler answered with something else.');
       return { kind: 'keys', keys, snapshot: response.headers.get(SNAPSHOT_HEADER) };
     } catch {
-      return failed('The pooler cannot be reached.');
+      return fetchFailed('The pooler cannot be reached.');
+    }
+  }
+
+  async isLive(signal: AbortSignal | null): Promise<boolean> {
+    try {
+      const response = await this.#get('/v1/live', {}, signal);
+      await response.body?.cancel();
+      return response.status === 200;
+    } catch {
+      return false;
     }
   }
 

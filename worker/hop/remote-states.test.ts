@@ -2,9 +2,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import { emptySnapshot } from '../../shared/snapshot/snapshot.fixture.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
+import { contentOf } from '../../shared/snapshot/version.ts';
 import type { State } from '../state.ts';
+import { fetchState } from './fetch-state.ts';
 import { type Fetch, HttpHop } from './http.ts';
-import { Isolate, RemoteStates } from './remote-states.ts';
+import { Isolate, RemoteStates, type StateFetcher } from './remote-states.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -13,11 +15,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The n-th snapshot that a pooler loaded. */
-const snapshotOf = (n: number): Snapshot =>
+/** The n-th snapshot that a pooler loaded, at this time. */
+const snapshotOf = (n: number, time: number): Snapshot =>
   emptySnapshot({
-    version: `v${n}`,
-    loadedAt: n,
+    version: `${time.toString(36)}-v${n}`,
+    loadedAt: time,
     settings: { ...plainSettings, openapiMode: 'disabled', jwtCacheMaxEntries: 10 },
   });
 
@@ -31,6 +33,8 @@ const refusal = new Response(null, {
 class Pooler {
   /** Which snapshot it has; null before the first. */
   loaded: number | null = 1;
+  /** When it loaded that, by the database's clock; as late as it is far by default. */
+  time: number | null = null;
   away = false;
   /** Whether it has another secret. */
   isStranger = false;
@@ -40,9 +44,10 @@ class Pooler {
   secret: string | null = null;
   /** The next answer about keys is from before the snapshot was loaded. */
   late = false;
-  /** How often it was asked for the snapshot, and for the keys. */
+  /** How often it was asked for the snapshot and for the keys, and how often it sent the snapshot. */
   questions = 0;
   keys = 0;
+  sent = 0;
 
   readonly fetch: Fetch = async (url, init) => {
     const isSnapshot = url.endsWith('/v1/snapshot');
@@ -62,8 +67,13 @@ class Pooler {
     const old = this.late;
     this.late = false;
     return old
-      ? Response.json(null, { headers: { 'edgerest-snapshot': 'v0' } })
-      : Response.json(keys, { headers: { 'edgerest-snapshot': `v${this.loaded}` } });
+      ? Response.json(null, { headers: { 'edgerest-snapshot': '0-v0' } })
+      : Response.json(keys, { headers: { 'edgerest-snapshot': this.snapshot.version } });
+  }
+
+  get snapshot(): Snapshot {
+    const loaded = this.loaded ?? 0;
+    return snapshotOf(loaded, this.time ?? loaded);
   }
 
   #snapshot(known: string | null): Response {
@@ -74,26 +84,33 @@ class Pooler {
         headers: { 'edgerest-failure': JSON.stringify({ snapshot: null, failure }) },
       });
     }
-    const snapshot = snapshotOf(this.loaded);
-    return known === `"${snapshot.version}"` ? new Response(null, { status: 304 }) : Response.json(snapshot);
+    const { snapshot } = this;
+    const headers = { 'edgerest-snapshot': snapshot.version };
+    if (known?.includes(`"v${this.loaded}"`)) return new Response(null, { status: 304, headers });
+    this.sent++;
+    return Response.json(snapshot, { headers });
   }
 }
 
 interface Worker {
   readonly pooler: Pooler;
   readonly isolate: Isolate;
-  /** Each request has its own. */
-  states(): RemoteStates;
+  /** Each request has its own. It asks this pooler, the worker's first by default. */
+  states(of?: Pooler): RemoteStates;
   /** Work that goes on after a response. */
   readonly background: Promise<unknown>[];
 }
 
 function worker(): Worker {
   const pooler = new Pooler();
-  const hop = new HttpHop({ url: 'http://localhost:1', secret: 's'.repeat(32), fetch: pooler.fetch });
   const isolate = new Isolate();
   const background: Promise<unknown>[] = [];
-  return { pooler, isolate, background, states: () => new RemoteStates(hop, isolate, (work) => background.push(work)) };
+  const states = ({ fetch }: Pooler = pooler): RemoteStates => {
+    const hop = new HttpHop({ url: 'http://localhost:1', secret: 's'.repeat(32), fetch });
+    const fetcher: StateFetcher = { fetchState: (known, signal) => fetchState(hop, known, signal) };
+    return new RemoteStates(fetcher, isolate, (work) => background.push(work));
+  };
+  return { pooler, isolate, background, states };
 }
 
 /** A worker that has the first snapshot, and has had it for a while. */
@@ -104,7 +121,8 @@ async function warm(): Promise<Worker> {
   return warmed;
 }
 
-const versionOf = (state: State | null): string | null => state?.schema.version ?? null;
+/** Which snapshot it is. */
+const versionOf = (state: State | null): string | null => (state === null ? null : contentOf(state.schema.version));
 
 /** Lets time pass until it is settled. Gives the version, or null where there is nothing newer. */
 async function settled(state: Promise<State | null>): Promise<string | null> {
@@ -260,12 +278,12 @@ describe('a newer version in an answer', () => {
     const { pooler, states, background } = await warm();
     pooler.loaded = 2;
     const asked = pooler.questions;
-    for (let n = 0; n < 5; n++) states().seen('v2');
+    for (let n = 0; n < 5; n++) states().seen('2-v2');
     expect(background).toHaveLength(1);
     expect(versionOf(await states().current())).toBe('v1');
     await Promise.all(background);
     expect(versionOf(await states().current())).toBe('v2');
-    states().seen('v2');
+    states().seen('2-v2');
     expect(background).toHaveLength(1);
     expect(pooler.questions - asked).toBe(1);
   });
@@ -274,12 +292,12 @@ describe('a newer version in an answer', () => {
     const { pooler, states, background } = await warm();
     pooler.loaded = 2;
     pooler.away = true;
-    states().seen('v2');
+    states().seen('2-v2');
     await Promise.all(background);
     expect(versionOf(await states().current())).toBe('v1');
     pooler.away = false;
     await vi.advanceTimersByTimeAsync(100);
-    states().seen('v2');
+    states().seen('2-v2');
     await Promise.all(background);
     expect(versionOf(await states().current())).toBe('v2');
   });
@@ -290,11 +308,11 @@ test('an older snapshot never takes the place of a newer one', async () => {
   const slow = Promise.withResolvers<void>();
   pooler.before = slow.promise;
   pooler.loaded = 2;
-  states().seen('v2');
+  states().seen('2-v2');
   await vi.advanceTimersByTimeAsync(100);
   pooler.before = Promise.resolve();
   pooler.loaded = 3;
-  states().seen('v3');
+  states().seen('3-v3');
   await background[1];
   expect(versionOf(await states().current())).toBe('v3');
   slow.resolve();
@@ -340,5 +358,80 @@ describe('a token that was refused', () => {
     await vi.advanceTimersByTimeAsync(500);
     expect(await Promise.all([...all, states().afterRefusal('v1')])).toEqual(Array(51).fill(null));
     expect(pooler.questions - before).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('several poolers', () => {
+  /** A worker that has the first snapshot of one pooler, and another pooler with this one. */
+  async function two(loaded: number, time: number) {
+    const first = await warm();
+    const other = new Pooler();
+    other.loaded = loaded;
+    other.time = time;
+    return { ...first, other };
+  }
+
+  test('that have loaded the same at different times are one: nothing is fetched', async () => {
+    const { pooler, other, states, background } = await two(1, 1000);
+    states().seen(other.snapshot.version);
+    states().seen(pooler.snapshot.version);
+    expect(background).toHaveLength(0);
+    expect(await settled(states(other).newerThan('v1'))).toBeNull();
+    expect(await settled(states(pooler).newerThan('v1'))).toBeNull();
+    expect([pooler.sent, other.sent, other.keys]).toEqual([1, 0, 0]);
+  });
+
+  test('of which one is behind: the newer one is kept, and neither is fetched twice', async () => {
+    const { pooler, other, states, background } = await two(2, 50);
+    states(other).seen(other.snapshot.version);
+    await Promise.all(background);
+    for (let n = 0; n < 100; n++) {
+      await vi.advanceTimersByTimeAsync(200);
+      states(pooler).seen(pooler.snapshot.version);
+      states(other).seen(other.snapshot.version);
+      expect(versionOf(await states().current())).toBe('v2');
+    }
+    await Promise.all(background);
+    expect(background).toHaveLength(1);
+    expect([pooler.sent, other.sent]).toEqual([1, 1]);
+  });
+
+  test('what one has loaded again lately is newer than what another loaded in between', async () => {
+    const { pooler, other, states, background } = await two(2, 50);
+    pooler.time = 100;
+    states().seen(pooler.snapshot.version);
+    states().seen(other.snapshot.version);
+    expect(background).toHaveLength(0);
+    expect(versionOf(await states().current())).toBe('v1');
+  });
+
+  test('an error is judged by the one that was asked, whichever looks newer, without fetching it again', async () => {
+    const { pooler, other, states } = await two(2, 0);
+    for (let n = 0; n < 5; n++) {
+      expect(await settled(states(other).newerThan('v1'))).toBe('v2');
+      states(pooler).seen(pooler.snapshot.version);
+      expect(await settled(states(pooler).newerThan('v1'))).toBeNull();
+      states(pooler).seen(pooler.snapshot.version);
+    }
+    expect([pooler.sent, other.sent]).toEqual([1, 1]);
+  });
+
+  test('one whose clock is behind is heard when nobody speaks for what looks newer', async () => {
+    const { pooler, states, background } = await warm();
+    // It was started anew, with another configuration or on another server.
+    pooler.loaded = 2;
+    pooler.time = 0;
+    states().seen(pooler.snapshot.version);
+    await Promise.all(background);
+    expect(versionOf(await states().current())).toBe('v2');
+    states().seen(pooler.snapshot.version);
+    pooler.loaded = 3;
+    for (let n = 0; n < 30; n++) {
+      await vi.advanceTimersByTimeAsync(200);
+      states().seen(pooler.snapshot.version);
+    }
+    await Promise.all(background);
+    expect(versionOf(await states().current())).toBe('v3');
+    expect(background.length).toBeLessThanOrEqual(2);
   });
 });

@@ -1,11 +1,13 @@
-/** Where a worker that is elsewhere plans: on the snapshot it got from the pooler over the hop. */
+/** Where a worker that is elsewhere plans: on the snapshot it got from a pooler over the hop. */
+import { sameContent, timeOf } from '../../shared/snapshot/version.ts';
 import type { ApiError } from '../error.ts';
 import { noSchemaCache, refusedByPooler } from '../response/errors.ts';
 import { nextState, type State, type StateSource } from '../state.ts';
-import type { FetchFailure, HttpHop } from './http.ts';
+import type { FetchedState } from './fetch-state.ts';
+import type { FetchFailure } from './pooler-client.ts';
 
 /**
- * The pooler is asked for a newer snapshot at most this often by an isolate, in milliseconds. An error that the snapshot
+ * A pooler is asked for a newer snapshot at most this often by an isolate, in milliseconds. An error that the snapshot
  * decided waits for the next question, so that it is never a stale one.
  */
 const ASK_INTERVAL = 100;
@@ -14,6 +16,11 @@ const ASK_PATIENCE = 15_000;
 const POLL_INTERVAL = 5;
 /** How long keys count as the pooler's after it was asked, in milliseconds: bad tokens ask for no others meanwhile. */
 const KEYS_FRESH = 1000;
+/**
+ * How long a snapshot that no pooler has spoken for is preferred to one that looks older, in milliseconds. It is not preferred
+ * for ever: the pooler that had it may be gone, and its database's clock may have been ahead.
+ */
+const DOUBT = 5000;
 
 const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -28,29 +35,76 @@ function since(time: number): number {
  * a request that waits for another's question looks at the numbers instead.
  */
 export class Isolate {
+  /** What requests are planned on. */
   state: State | null = null;
-  /** When the pooler was asked the last time. */
+  /** When its content was loaded, as far as poolers have said: the latest time, by the database's clock. */
+  loadedAt = Number.NEGATIVE_INFINITY;
+  /** When a pooler said the last time that it has that content. */
+  vouched = Number.NEGATIVE_INFINITY;
+  /** Another pooler's, which is not newer, while poolers differ: it is not fetched again. */
+  other: State | null = null;
+  /** What the pooler had that answered the latest question that has come to an end. */
+  answer: State | null = null;
+  /** When a pooler was asked the last time. */
   asked = Number.NEGATIVE_INFINITY;
-  /** When it was asked what it then answered: the state was right at that time. */
+  /** When it was asked what it then answered: that answer was right at that time. */
   confirmed = Number.NEGATIVE_INFINITY;
   /** How many questions were put. A request that goes away takes its question with it, which then has no end. */
   questions = 0;
   /** The number of the latest that has come to an end, and why it got no answer, if so. */
   ended = 0;
   failure: ApiError | null = null;
+
+  /**
+   * Takes note of what a pooler had when it was asked: the newest is planned on, or whatever there is where nobody speaks for
+   * that. A slow answer says nothing against what came later.
+   */
+  offer(state: State, version: string, asked: number): void {
+    if (this.state !== null && sameContent(this.state.schema.version, version)) this.vouch(version);
+    else if (this.#isNewer(version) || (this.#isDoubtful() && since(asked) < DOUBT)) {
+      this.other = this.state;
+      this.state = state;
+      this.loadedAt = timeOf(version);
+      this.vouched = Date.now();
+    } else this.other = state;
+  }
+
+  /** A pooler has the state's content, loaded as this version says. */
+  vouch(version: string): void {
+    this.vouched = Date.now();
+    if (timeOf(version) > this.loadedAt) this.loadedAt = timeOf(version);
+  }
+
+  /** Whether another content than the state's may have to take its place. */
+  isWorthAsking(version: string): boolean {
+    return this.#isNewer(version) || this.#isDoubtful();
+  }
+
+  #isNewer(version: string): boolean {
+    return this.state === null || timeOf(version) > this.loadedAt;
+  }
+
+  #isDoubtful(): boolean {
+    return since(this.vouched) >= DOUBT;
+  }
 }
 
 const errorOf = ({ message, refusal }: FetchFailure): ApiError =>
   refusal === null ? noSchemaCache(message) : refusedByPooler(refusal);
 
+/** Asks a pooler, any one. */
+export interface StateFetcher {
+  fetchState(known: readonly string[], signal: AbortSignal | null): Promise<FetchedState>;
+}
+
 /** One for each request: its background work goes through `waitUntil`. */
 export class RemoteStates implements StateSource {
-  readonly #hop: HttpHop;
+  readonly #poolers: StateFetcher;
   readonly #isolate: Isolate;
   readonly #waitUntil: (work: Promise<unknown>) => void;
 
-  constructor(hop: HttpHop, isolate: Isolate, waitUntil: (work: Promise<unknown>) => void) {
-    this.#hop = hop;
+  constructor(poolers: StateFetcher, isolate: Isolate, waitUntil: (work: Promise<unknown>) => void) {
+    this.#poolers = poolers;
     this.#isolate = isolate;
     this.#waitUntil = waitUntil;
   }
@@ -70,14 +124,11 @@ export class RemoteStates implements StateSource {
       else await sleep(POLL_INTERVAL);
     }
     if (isolate.failure !== null) throw isolate.failure;
-    return isolate.state?.schema.version === version ? null : isolate.state;
+    return this.#answerUnless(version);
   }
 
   async afterRefusal(version: string): Promise<State | null> {
-    const isolate = this.#isolate;
-    if (since(isolate.confirmed) < KEYS_FRESH) {
-      return isolate.state?.schema.version === version ? null : isolate.state;
-    }
+    if (since(this.#isolate.confirmed) < KEYS_FRESH) return this.#answerUnless(version);
     try {
       return await this.newerThan(version);
     } catch {
@@ -86,16 +137,26 @@ export class RemoteStates implements StateSource {
   }
 
   seen(version: string): void {
-    const { state, asked } = this.#isolate;
-    if (state?.schema.version === version || since(asked) < ASK_INTERVAL) return;
+    const isolate = this.#isolate;
+    if (isolate.state !== null && sameContent(isolate.state.schema.version, version)) {
+      isolate.vouch(version);
+      return;
+    }
+    if (!isolate.isWorthAsking(version) || since(isolate.asked) < ASK_INTERVAL) return;
     this.#waitUntil(this.#ask());
   }
 
+  /** What a pooler had at the latest question, whether or not it is what others are planned on. */
+  #answerUnless(version: string): State | null {
+    const { answer } = this.#isolate;
+    return answer === null || sameContent(answer.schema.version, version) ? null : answer;
+  }
+
   async #first(): Promise<State> {
-    const failure = await this.#refresh();
+    const answer = await this.#fetch();
     // Another's question may have been answered where ours was not.
     const { state } = this.#isolate;
-    if (state === null) throw failure ?? noSchemaCache();
+    if (state === null) throw 'failure' in answer ? answer.failure : noSchemaCache();
     return state;
   }
 
@@ -104,40 +165,47 @@ export class RemoteStates implements StateSource {
     const isolate = this.#isolate;
     isolate.questions += 1;
     const question = isolate.questions;
-    const failure = await this.#refresh();
+    const answer = await this.#fetch();
     if (question < isolate.ended) return;
     isolate.ended = question;
-    isolate.failure = failure;
+    isolate.failure = 'failure' in answer ? answer.failure : null;
+    if ('state' in answer) isolate.answer = answer.state;
   }
 
-  /** Asks the pooler and keeps what the answer gives. Returns why there was none, if so. */
-  async #refresh(): Promise<ApiError | null> {
+  /** Asks a pooler and keeps what the answer gives: the state of what it has, or why there is none. */
+  async #fetch(): Promise<{ readonly state: State } | { readonly failure: ApiError }> {
     const isolate = this.#isolate;
     const asked = Date.now();
     isolate.asked = asked;
     const gaveUp = new AbortController();
     const timer = setTimeout(() => gaveUp.abort(), ASK_PATIENCE);
     try {
-      const known = isolate.state?.schema.version ?? null;
-      const [snapshot, early] = await Promise.all([
-        this.#hop.fetchSnapshot(known, gaveUp.signal),
-        known === null ? this.#hop.fetchKeys(gaveUp.signal) : null,
-      ]);
-      if (snapshot.kind === 'same') {
-        isolate.confirmed = asked;
-        return null;
+      const known = [isolate.state, isolate.other].filter((state) => state !== null);
+      const answer = await this.#poolers.fetchState(
+        known.map(({ schema }) => schema.version),
+        gaveUp.signal,
+      );
+      switch (answer.kind) {
+        case 'none':
+          return { failure: noSchemaCache('The pooler has not loaded it yet.') };
+        case 'failed':
+          return { failure: errorOf(answer) };
+        case 'same': {
+          const state = known.find(({ schema }) => sameContent(schema.version, answer.version));
+          if (state === undefined) return { failure: noSchemaCache('The pooler answered with something else.') };
+          isolate.offer(state, answer.version, asked);
+          isolate.confirmed = asked;
+          return { state };
+        }
+        case 'new': {
+          const state = nextState(isolate.state, answer.snapshot, answer.keys);
+          isolate.offer(state, answer.snapshot.version, asked);
+          isolate.confirmed = asked;
+          return { state };
+        }
+        default:
+          return answer satisfies never;
       }
-      if (snapshot.kind === 'none') return noSchemaCache('The pooler has not loaded it yet.');
-      if (snapshot.kind === 'failed') return errorOf(snapshot);
-      const together = early?.kind === 'keys' && early.snapshot === snapshot.snapshot.version;
-      const keys = together ? early : await this.#hop.fetchKeys(gaveUp.signal);
-      if (keys.kind === 'failed') return errorOf(keys);
-      // A slower answer to an earlier question must not undo a newer one.
-      if (isolate.state === null || isolate.state.schema.snapshot.loadedAt <= snapshot.snapshot.loadedAt) {
-        isolate.state = nextState(isolate.state, snapshot.snapshot, keys.keys);
-        isolate.confirmed = asked;
-      }
-      return null;
     } finally {
       clearTimeout(timer);
     }

@@ -1,0 +1,55 @@
+/** What a worker asks of one pooler, over whatever carries it. */
+import type { Hop, TransactionError, TransactionFailure, TransactionRequest } from '../../shared/hop/types.ts';
+import type { Snapshot } from '../../shared/snapshot/types.ts';
+import type { KeySet } from '../auth/keys.ts';
+
+/** Why there was no answer. `refusal`: the reason where the pooler does not accept us. */
+export interface FetchFailure {
+  readonly kind: 'failed';
+  readonly message: string;
+  readonly refusal: string | null;
+}
+
+/** What asking for a snapshot gave. `same`: it is one that is known, loaded as `version` says; `none`: there is none at all yet. */
+export type FetchedSnapshot =
+  | { readonly kind: 'new'; readonly snapshot: Snapshot }
+  | { readonly kind: 'same'; readonly version: string }
+  | { readonly kind: 'none' }
+  | FetchFailure;
+
+export type FetchedKeys =
+  /** `snapshot`: the version that they belong to. */
+  { readonly kind: 'keys'; readonly keys: KeySet | null; readonly snapshot: string | null } | FetchFailure;
+
+export interface PoolerClient extends Hop {
+  /** The pooler's snapshot, if its content is none of those of these versions. Never throws. */
+  fetchSnapshot(known: readonly string[], signal: AbortSignal | null): Promise<FetchedSnapshot>;
+  /** The keys that verify tokens; null where the pooler has none. For memory only. Never throws. */
+  fetchKeys(signal: AbortSignal | null): Promise<FetchedKeys>;
+  /** Whether it serves. Never throws. */
+  isLive(signal: AbortSignal | null): Promise<boolean>;
+}
+
+export const fetchFailed = (message: string, refusal: string | null = null): FetchFailure => ({
+  kind: 'failed',
+  message,
+  refusal,
+});
+
+/**
+ * The pooler gave no answer that is its own. `sent`: whether any of the message may have reached it. A transaction that only
+ * reads has no outcome that could be unknown.
+ */
+export function transportFailure(request: TransactionRequest, sent: boolean, message: string): TransactionError {
+  const failure: TransactionFailure =
+    sent && request.access === 'read write'
+      ? { kind: 'unknown outcome', message: 'The pooler did not answer: the transaction may have been committed.' }
+      : { kind: 'unavailable', reason: sent ? 'lost' : 'connect', message, detail: message };
+  return { ok: false, snapshot: null, failure };
+}
+
+export const cancelled = (): TransactionError => ({
+  ok: false,
+  snapshot: null,
+  failure: { kind: 'cancelled', message: 'The caller went away.' },
+});
