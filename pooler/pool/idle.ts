@@ -1,14 +1,15 @@
+import type { Account } from './account.ts';
 import type { Slot } from './slot.ts';
 
 /** Connections that nobody uses, the longest idle first. */
 export class IdleSlots {
   readonly #slots: Slot[] = [];
   readonly #timeout: number;
-  readonly #spare: () => boolean;
+  readonly #spare: (slot: Slot) => boolean;
   #timer: NodeJS.Timeout | null = null;
 
-  /** After `timeout` milliseconds (0: never) a slot is retired, as long as one can be spared. */
-  constructor(timeout: number, spare: () => boolean) {
+  /** After `timeout` milliseconds (0: never) a slot is retired, as long as it can be spared. */
+  constructor(timeout: number, spare: (slot: Slot) => boolean) {
     this.#timeout = timeout;
     this.#spare = spare;
   }
@@ -17,17 +18,44 @@ export class IdleSlots {
     return this.#slots.length;
   }
 
-  /** Takes the one that served the scope most recently, or else the one idle longest, whose statements are least likely to be wanted. */
-  take(scope: string): Slot | null {
-    let place = this.#slots.length - 1;
-    while (place > 0 && this.#slots[place]?.scope !== scope) place--;
-    while (this.#slots.length > 0) {
-      const [slot] = this.#slots.splice(Math.max(place, 0), 1);
-      // Its closing has begun and the pool is about to be told.
+  /**
+   * Takes the login's connection that served the scope most recently, or else the one idle longest, whose statements are least
+   * likely to be wanted.
+   */
+  take(account: Account, scope: string): Slot | null {
+    for (;;) {
+      const place = this.#placeOf(account, scope);
+      if (place < 0) return null;
+      const [slot] = this.#slots.splice(place, 1);
+      // In another state its closing has begun and the pool is about to be told.
       if (slot?.connection.state === 'idle') return slot;
-      place = 0;
     }
-    return null;
+  }
+
+  #placeOf(account: Account, scope: string): number {
+    let oldest = -1;
+    for (let place = this.#slots.length - 1; place >= 0; place--) {
+      const slot = this.#slots[place];
+      if (slot?.account !== account) continue;
+      if (slot.scope === scope) return place;
+      oldest = place;
+    }
+    return oldest;
+  }
+
+  /** The one idle longest of those that are meant. */
+  find(meant: (slot: Slot) => boolean): Slot | null {
+    return this.#slots.find(meant) ?? null;
+  }
+
+  /** Those of a login. */
+  of(account: Account): readonly Slot[] {
+    return this.#slots.filter((slot) => slot.account === account);
+  }
+
+  /** Those of other logins. */
+  besides(account: Account): readonly Slot[] {
+    return this.#slots.filter((slot) => slot.account !== account);
   }
 
   add(slot: Slot): void {
@@ -59,7 +87,7 @@ export class IdleSlots {
     this.#timer = null;
     const now = Date.now();
     for (const slot of this.#slots.filter((each) => this.#end(each) <= now)) {
-      if (slot.expires > now && !this.#spare()) {
+      if (slot.expires > now && !this.#spare(slot)) {
         slot.idleSince = now;
         continue;
       }

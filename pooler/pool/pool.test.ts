@@ -1,8 +1,9 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
 import { type Connection, ConnectionError, connect, type Flight, parseConnectionString } from '../wire/index.ts';
 import { createPool } from './create.ts';
+import { forward, listening } from './forward.fixture.ts';
 import { Pool } from './pool.ts';
 import type { PoolEvent, PoolOptions } from './types.ts';
 
@@ -190,7 +191,7 @@ describe('when the database goes away', () => {
     const failing = await Promise.allSettled(Array.from({ length: 50 }, () => on.run(flight('select 1'))));
     expect(failing.every((each) => each.status === 'rejected' && each.reason instanceof ConnectionError)).toBe(true);
     await expect(on.run(flight('select 1'))).rejects.toMatchObject({ kind: 'refused' });
-    const proxy = await forward(port, Number(address.port));
+    const proxy = await forward(Number(address.port), port);
     await expect.poll(() => value(on, 'select 1').catch(() => 'away'), { timeout: 5000 }).toBe('1');
     expect(proxy.most()).toBeLessThanOrEqual(3);
     expect(events.some((event) => event.type === 'connect-failed')).toBe(true);
@@ -244,45 +245,9 @@ describe('draining', () => {
   });
 });
 
-async function listening(server: Server, port: number): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  const address = server.address();
-  return typeof address === 'object' ? (address?.port ?? 0) : 0;
-}
-
 async function freePort(): Promise<number> {
   const server = createServer();
   const port = await listening(server, 0);
   await new Promise((resolve) => server.close(resolve));
   return port;
-}
-
-/** Passes connections on to another port, and counts how many there were at once. */
-async function forward(from: number, to: number): Promise<{ most(): number; close(): Promise<void> }> {
-  const { connect: dial } = await import('node:net');
-  const open = new Set<Socket>();
-  let most = 0;
-  const server = createServer((near) => {
-    const far = dial(to, '127.0.0.1');
-    open.add(near);
-    most = Math.max(most, open.size);
-    near.pipe(far).pipe(near);
-    for (const socket of [near, far]) {
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        near.destroy();
-        far.destroy();
-        open.delete(near);
-      });
-    }
-  });
-  await listening(server, from);
-  return {
-    most: () => most,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of open) socket.destroy();
-      }),
-  };
 }

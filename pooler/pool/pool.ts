@@ -1,33 +1,27 @@
 import { ConnectionError, DeadlineTimer, type Flight, type FlightResult } from '../wire/index.ts';
-import { backoff, jitteredLifetime } from './backoff.ts';
+import type { Account } from './account.ts';
 import { PoolError, type PoolErrorCode } from './errors.ts';
-import { IdleSlots } from './idle.ts';
-import { type AdmissionQueue, FifoQueue } from './queue.ts';
-import { Slot } from './slot.ts';
+import { Roster } from './roster.ts';
+import type { Slot } from './slot.ts';
 import type { Admission, Lease, PoolEvent, PoolMetrics, PoolOptions } from './types.ts';
 import { type Request, Waiter } from './waiter.ts';
 
 const anyone: Admission = {};
 
 /**
- * A bounded set of connections to one database. Requests that find none free wait in a queue. While the database is away, requests
- * fail at once with the last reason, and one attempt at a time finds out when it is back.
+ * A bounded set of connections, for the pool's own login and for any others. Requests that find none free wait in their login's queue.
+ * While a login does not succeed, its requests fail at once with the last reason, and one attempt at a time finds out when it does again.
  */
 export class Pool {
   readonly #options: PoolOptions;
-  readonly #queue: AdmissionQueue<Waiter>;
+  readonly #roster: Roster;
   readonly #queueLength: number;
-  readonly #slots = new Set<Slot>();
-  readonly #idle: IdleSlots;
-  #connecting = 0;
-  #failures = 0;
-  #lastError: ConnectionError | null = null;
-  #retryTimer: NodeJS.Timeout | null = null;
+  /** How many wait, for any login. */
+  #waiting = 0;
   readonly #expiry = new DeadlineTimer(() => this.#onExpiry());
-  #generation = 0;
   #draining = false;
   readonly #drained: (() => void)[] = [];
-  readonly #counters = { connects: 0, connectFailures: 0, closed: 0, flights: 0, retries: 0 };
+  readonly #counters = { flights: 0, retries: 0 };
   readonly #refused: Record<PoolErrorCode, number> = {
     'acquisition-timeout': 0,
     'queue-full': 0,
@@ -39,10 +33,15 @@ export class Pool {
   constructor(options: PoolOptions) {
     if (!(options.size >= 1)) throw new RangeError('a pool needs room for one connection');
     this.#options = options;
-    this.#queue = options.queue ?? new FifoQueue();
     this.#queueLength = options.queueLength ?? Number.POSITIVE_INFINITY;
-    this.#idle = new IdleSlots(options.idleTimeout ?? 0, () => this.#alive() > (options.minimum ?? 0));
-    this.#grow();
+    this.#roster = new Roster(options, {
+      freed: (slot) => this.#freed(slot),
+      failed: (account, error) => {
+        for (let waiter = this.#next(account); waiter !== undefined; waiter = this.#next(account)) waiter.refuse(error);
+      },
+      fewer: () => this.#settleDrain(),
+    });
+    this.#roster.warm();
   }
 
   /**
@@ -70,7 +69,7 @@ export class Pool {
             } else if (error instanceof ConnectionError && notExecuted(error) && !retried) {
               retried = true;
               this.#counters.retries++;
-              this.#admit(new Waiter(request, admission, waiter.since));
+              this.#admit(new Waiter(request, this.#roster.accountOf(admission.login), admission, waiter.since));
             } else {
               reject(error);
               // Nothing was sent, so nobody will report the connection free.
@@ -80,7 +79,8 @@ export class Pool {
           });
         },
       };
-      this.#admit(new Waiter(request, admission, observe === undefined ? 0 : performance.now()));
+      const since = observe === undefined ? 0 : performance.now();
+      this.#admit(new Waiter(request, this.#roster.accountOf(admission.login), admission, since));
     });
   }
 
@@ -89,35 +89,36 @@ export class Pool {
     return new Promise((resolve, reject) => {
       const grant = (slot: Slot) => {
         slot.lent = true;
-        resolve({ connection: slot.connection, release: () => this.#takeBack(slot) });
+        const release = (): void => this.#takeBack(slot);
+        const destroy = (): void => {
+          if (slot.lent) slot.retire();
+          slot.lent = false;
+        };
+        resolve({ connection: slot.connection, release, destroy });
       };
-      this.#admit(new Waiter({ grant, refuse: reject }, admission, performance.now()));
+      const account = this.#roster.accountOf(admission.login);
+      this.#admit(new Waiter({ grant, refuse: reject }, account, admission, performance.now()));
     });
   }
 
-  /** The schema has changed: connections prepare their statements anew. */
+  /** The schema has changed: connections of the pool's own login prepare their statements anew. */
   forgetStatements(): void {
-    this.#generation++;
+    this.#roster.generation++;
   }
 
   metrics(): PoolMetrics {
-    let resetting = 0;
-    let closing = 0;
-    for (const { connection } of this.#slots) {
-      if (connection.state === 'resetting') resetting++;
-      else if (connection.state === 'closing') closing++;
-    }
-    const idle = this.#idle.length;
-    const total = this.#slots.size + this.#connecting;
+    const { size } = this.#options;
+    const { connecting, total, idle, resetting, closing } = this.#roster.counts();
     return {
-      size: this.#options.size,
-      connecting: this.#connecting,
+      size,
+      connecting,
       idle,
-      busy: this.#slots.size - idle - resetting - closing,
+      busy: total - connecting - idle - resetting - closing,
       resetting,
       closing,
-      available: idle + this.#options.size - total,
-      waiting: this.#queue.length,
+      available: idle + size - total,
+      waiting: this.#waiting,
+      ...this.#roster.counters,
       ...this.#counters,
       refused: { ...this.#refused },
     };
@@ -132,7 +133,7 @@ export class Pool {
     const limit = Number.isFinite(timeout) ? setTimeout(() => this.#giveUp(), timeout) : null;
     return new Promise<void>((resolve) => {
       this.#drained.push(resolve);
-      this.#idle.retireAll();
+      this.#roster.drain();
       this.#settleDrain();
     }).finally(() => {
       if (limit !== null) clearTimeout(limit);
@@ -145,23 +146,24 @@ export class Pool {
       this.#refuse(waiter, refusal);
       return;
     }
-    if (this.#queue.length === 0) {
-      const slot = this.#idle.take(waiter.scope);
+    const { account } = waiter;
+    if (account.queue.length === 0) {
+      const slot = this.#roster.take(account, waiter.scope);
       if (slot !== null) {
         this.#grant(slot, waiter);
         return;
       }
     }
-    if (this.#lastError !== null && this.#alive() === 0) {
-      waiter.refuse(this.#lastError);
+    if (account.trouble !== null && this.#roster.alive(account) === 0) {
+      waiter.refuse(account.trouble);
       return;
     }
-    if (this.#queue.length >= this.#queueLength) {
+    if (this.#waiting >= this.#queueLength) {
       this.#refuse(waiter, 'queue-full');
       return;
     }
     this.#enqueue(waiter);
-    this.#grow();
+    this.#roster.grow(account);
   }
 
   #refusal(waiter: Waiter): PoolErrorCode | null {
@@ -175,20 +177,35 @@ export class Pool {
     waiter.expires = Math.min(late, waiter.deadline);
     if (waiter.signal !== null) {
       waiter.onAbort = () => {
-        this.#queue.remove(waiter);
+        this.#leave(waiter);
         this.#refuse(waiter, 'aborted');
       };
       waiter.signal.addEventListener('abort', waiter.onAbort);
     }
-    this.#queue.push(waiter);
+    waiter.account.queue.push(waiter);
+    this.#waiting++;
     this.#expiry.set(waiter.expires);
+  }
+
+  /** Takes the next one out of a login's queue. */
+  #next(account: Account): Waiter | undefined {
+    const waiter = account.queue.shift();
+    if (waiter !== undefined) this.#waiting--;
+    return waiter;
+  }
+
+  /** Takes one out that waits no longer. */
+  #leave(waiter: Waiter): void {
+    waiter.account.queue.remove(waiter);
+    this.#waiting--;
   }
 
   #grant(slot: Slot, waiter: Waiter): void {
     waiter.leave();
     slot.scope = waiter.scope;
-    if (slot.generation !== this.#generation) {
-      slot.generation = this.#generation;
+    const { own, generation } = this.#roster;
+    if (slot.generation !== generation && slot.account === own) {
+      slot.generation = generation;
       slot.connection.forgetStatements();
     }
     const { observe } = this.#options;
@@ -200,34 +217,23 @@ export class Pool {
     this.#refused[code]++;
     this.#tell({ type: 'refused', key: waiter.key, code });
     waiter.refuse(new PoolError(code));
+    this.#roster.forget(waiter.account);
   }
 
   /** A connection is free: it goes to the next one who waits. */
-  readonly #freed = (slot: Slot): void => {
+  #freed(slot: Slot): void {
     const now = Date.now();
-    if (slot.expires <= now) {
-      slot.retire();
-      return;
-    }
-    for (let waiter = this.#queue.shift(); waiter !== undefined; waiter = this.#queue.shift()) {
+    if (this.#roster.leaves(slot, now)) return;
+    const { account } = slot;
+    for (let waiter = this.#next(account); waiter !== undefined; waiter = this.#next(account)) {
       if (waiter.deadline > now) {
         this.#grant(slot, waiter);
         return;
       }
       this.#refuse(waiter, 'deadline');
     }
-    if (this.#draining) slot.retire();
-    else this.#idle.add(slot);
-  };
-
-  readonly #gone = (slot: Slot): void => {
-    this.#slots.delete(slot);
-    this.#idle.remove(slot);
-    this.#counters.closed++;
-    this.#tell({ type: 'closed' });
-    this.#grow();
-    this.#settleDrain();
-  };
+    this.#roster.rest(slot);
+  }
 
   #takeBack(slot: Slot): void {
     if (!slot.lent) return;
@@ -235,105 +241,36 @@ export class Pool {
     if (slot.connection.state === 'idle') this.#freed(slot);
   }
 
-  /** Opens as many connections as are missing, one at a time while the database is away. */
-  #grow(): void {
-    const { size, minimum = 0 } = this.#options;
-    for (;;) {
-      const total = this.#slots.size + this.#connecting;
-      const wanted = Math.max(this.#queue.length - this.#connecting, this.#draining ? 0 : minimum - total);
-      if (wanted <= 0 || total >= size || this.#lastError !== null) return;
-      this.#open();
-    }
-  }
-
-  #open(): void {
-    this.#connecting++;
-    const began = performance.now();
-    this.#options.connect().then(
-      (connection) => {
-        this.#connecting--;
-        this.#failures = 0;
-        this.#lastError = null;
-        this.#counters.connects++;
-        const { maxLifetime = 0 } = this.#options;
-        const expires = maxLifetime > 0 ? Date.now() + jitteredLifetime(maxLifetime) : Number.POSITIVE_INFINITY;
-        const slot = new Slot(connection, expires, this.#generation, this.#freed, this.#gone);
-        this.#slots.add(slot);
-        this.#tell({ type: 'connected', took: performance.now() - began });
-        connection.observe(slot);
-        if (connection.state === 'idle') this.#freed(slot);
-        this.#grow();
-      },
-      (error: unknown) => {
-        this.#connecting--;
-        this.#connectFailed(error);
-      },
-    );
-  }
-
-  #connectFailed(reason: unknown): void {
-    const error =
-      reason instanceof ConnectionError
-        ? reason
-        : new ConnectionError('refused', 'cannot connect to the database', reason);
-    this.#counters.connectFailures++;
-    // The first failure may have been a login that was caught in a restart: one more attempt follows at once.
-    const retryIn = this.#failures++ === 0 ? 0 : backoff(this.#failures - 1);
-    this.#tell({ type: 'connect-failed', error, retryIn });
-    if (this.#alive() === 0) {
-      // While another attempt is under way, it decides.
-      if (this.#connecting > 0) return;
-      if (retryIn === 0) {
-        this.#grow();
-        this.#settleDrain();
-        return;
-      }
-    }
-    this.#lastError = error;
-    // With other connections alive (the server has no room for one more) those who wait still have a chance.
-    if (this.#alive() === 0) {
-      for (let waiter = this.#queue.shift(); waiter !== undefined; waiter = this.#queue.shift()) waiter.refuse(error);
-    }
-    this.#settleDrain();
-    if (this.#retryTimer !== null || (this.#draining && this.#queue.length === 0)) return;
-    this.#retryTimer = setTimeout(() => {
-      this.#retryTimer = null;
-      if (this.#connecting === 0 && this.#slots.size < this.#options.size && !this.#draining) this.#open();
-    }, retryIn);
-  }
-
   #onExpiry(): void {
     const now = Date.now();
     const late: Waiter[] = [];
     let next = Number.POSITIVE_INFINITY;
-    for (const waiter of this.#queue.waiting()) {
-      if (waiter.expires <= now) late.push(waiter);
-      else next = Math.min(next, waiter.expires);
+    for (const { queue } of this.#roster.accounts()) {
+      for (const waiter of queue.waiting()) {
+        if (waiter.expires <= now) late.push(waiter);
+        else next = Math.min(next, waiter.expires);
+      }
     }
     if (next !== Number.POSITIVE_INFINITY) this.#expiry.set(next);
     for (const waiter of late) {
-      this.#queue.remove(waiter);
+      this.#leave(waiter);
       this.#refuse(waiter, waiter.deadline <= now ? 'deadline' : 'acquisition-timeout');
     }
   }
 
-  #alive(): number {
-    let alive = 0;
-    for (const slot of this.#slots) if (slot.alive) alive++;
-    return alive;
-  }
-
   #settleDrain(): void {
-    if (!this.#draining || this.#queue.length > 0 || this.#slots.size > 0 || this.#connecting > 0) return;
-    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    if (!this.#draining || this.#waiting > 0 || !this.#roster.empty) return;
+    this.#roster.stop();
     this.#expiry.clear();
     for (const resolve of this.#drained.splice(0)) resolve();
   }
 
   #giveUp(): void {
-    for (let waiter = this.#queue.shift(); waiter !== undefined; waiter = this.#queue.shift())
-      this.#refuse(waiter, 'closed');
-    for (const slot of this.#slots) slot.retire();
+    for (const account of this.#roster.accounts()) {
+      for (let waiter = this.#next(account); waiter !== undefined; waiter = this.#next(account))
+        this.#refuse(waiter, 'closed');
+    }
+    this.#roster.retireAll();
     this.#settleDrain();
   }
 

@@ -1,27 +1,36 @@
 import type { Connection, ConnectionObserver } from '../wire/index.ts';
+import type { Account } from './account.ts';
 
 /** One connection of a pool, from login until its socket is closed. */
 export class Slot implements ConnectionObserver {
   readonly connection: Connection;
+  /** Whose login it is. */
+  readonly account: Account;
+  /** When it was opened, in milliseconds since the epoch. */
+  readonly since = Date.now();
   /** When it is to be replaced, in milliseconds since the epoch. */
-  readonly expires: number;
+  expires: number;
   /** What it served last. */
   scope = '';
   /** Which state of the schema its statements were planned on. */
   generation: number;
   idleSince = 0;
   lent = false;
+  /** Who gets its place when its socket is closed, where that is settled. */
+  successor: Account | null = null;
   readonly #freed: (slot: Slot) => void;
   readonly #gone: (slot: Slot) => void;
 
   constructor(
     connection: Connection,
+    account: Account,
     expires: number,
     generation: number,
     freed: (slot: Slot) => void,
     gone: (slot: Slot) => void,
   ) {
     this.connection = connection;
+    this.account = account;
     this.expires = expires;
     this.generation = generation;
     this.#freed = freed;

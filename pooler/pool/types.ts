@@ -12,9 +12,9 @@ export type PoolOptions = {
   readonly acquisitionTimeout: number;
   /** How many may wait; no limit by default. */
   readonly queueLength?: number;
-  /** Who is served next; first come, first served by default. */
-  readonly queue?: AdmissionQueue<Waiter>;
-  /** Connections that are kept when idle; none by default. */
+  /** Makes the queue of a login: who is served next; first come, first served by default. */
+  readonly queue?: () => AdmissionQueue<Waiter>;
+  /** Connections of the pool's own login that are kept when idle; none by default. */
   readonly minimum?: number;
   /** Milliseconds after which an idle connection is closed; never by default. */
   readonly idleTimeout?: number;
@@ -24,8 +24,20 @@ export type PoolOptions = {
   readonly observe?: (event: PoolEvent) => void;
 };
 
+/** Who a connection is logged in as, and how it comes to be. */
+export type Login = {
+  /** Stands for server, user, database and password: connections are shared by those who give the same. It is shown nowhere. */
+  readonly key: string;
+  /** Logs in. Rejects with a ConnectionError, in finite time. */
+  readonly connect: () => Promise<Connection>;
+  /** Milliseconds after which a connection is replaced by a new login (up to a tenth less); the pool's own maxLifetime holds too. */
+  readonly lifetime?: number;
+};
+
 /** How a request wants to be admitted. */
 export type Admission = {
+  /** The login whose connection it needs; the pool's own by default. All logins share the bound. */
+  readonly login?: Login;
   /** Role and search_path: an idle connection that last served the same has the statements prepared. */
   readonly scope?: string;
   /** Whose queue it waits in, where the queue knows keys. */
@@ -72,8 +84,11 @@ export type PoolMetrics = {
   readonly refused: Readonly<Record<PoolErrorCode, number>>;
 };
 
-/** A connection lent out; release() gives it back, once. */
+/** A connection lent out. It ends with release() or destroy(), once; what comes after does nothing. */
 export interface Lease {
   readonly connection: Connection;
+  /** Gives it back: it serves others as soon as it is free. */
   release(): void;
+  /** Gives it back to be closed, whatever its state. */
+  destroy(): void;
 }

@@ -1,4 +1,5 @@
 import type { CancelSignal } from '../wire/index.ts';
+import type { Account } from './account.ts';
 import type { PoolError } from './errors.ts';
 import type { Queued } from './queue.ts';
 import type { Slot } from './slot.ts';
@@ -12,6 +13,7 @@ export interface Request {
 
 /** A request in the queue. */
 export class Waiter implements Queued {
+  readonly account: Account;
   readonly key: string;
   place = -1;
   readonly scope: string;
@@ -24,8 +26,9 @@ export class Waiter implements Queued {
   expires = Number.POSITIVE_INFINITY;
   onAbort: (() => void) | null = null;
 
-  constructor(request: Request, admission: Admission, since: number) {
+  constructor(request: Request, account: Account, admission: Admission, since: number) {
     this.request = request;
+    this.account = account;
     this.key = admission.key ?? '';
     this.scope = admission.scope ?? '';
     this.deadline = admission.deadline ?? Number.POSITIVE_INFINITY;

@@ -1,0 +1,52 @@
+/** For tests: a port in front of a server, where the sockets can be counted. */
+import { once } from 'node:events';
+import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+
+export interface Forward {
+  readonly port: number;
+  /** How many connections there are now. */
+  open(): number;
+  /** How many there were at once, at most. */
+  most(): number;
+  /** Cuts the connections and listens no more. */
+  close(): Promise<void>;
+}
+
+/** Starts to listen on 127.0.0.1 and resolves with the port. */
+export async function listening(server: Server, port: number): Promise<number> {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  return typeof address === 'object' ? (address?.port ?? 0) : 0;
+}
+
+/** Passes connections on to another port of 127.0.0.1. */
+export async function forward(to: number, from = 0): Promise<Forward> {
+  const open = new Set<Socket>();
+  let most = 0;
+  const server = createServer((near) => {
+    const far = dial(to, '127.0.0.1');
+    open.add(near);
+    most = Math.max(most, open.size);
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        near.destroy();
+        far.destroy();
+        open.delete(near);
+      });
+    }
+  });
+  const port = await listening(server, from);
+  return {
+    port,
+    open: () => open.size,
+    most: () => most,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of open) socket.destroy();
+      }),
+  };
+}

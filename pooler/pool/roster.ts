@@ -1,0 +1,360 @@
+import { ConnectionError, DatabaseError } from '../wire/index.ts';
+import { Account } from './account.ts';
+import { backoff, jitteredLifetime } from './backoff.ts';
+import { IdleSlots } from './idle.ts';
+import { FifoQueue } from './queue.ts';
+import { Slot } from './slot.ts';
+import type { Login, PoolOptions } from './types.ts';
+
+/** Milliseconds that an idle connection is left to its login by another one that already has its share. */
+const kept = 1000;
+/** Milliseconds that a login's only connection serves it before one that has none gets its place: logging in has its price. */
+const turn = 100;
+/** Milliseconds that it is remembered how often a login has failed, after the time to try again has come. */
+const remembered = 2000;
+
+/** What the pool does at the roster's word. */
+export interface RosterHooks {
+  /** A connection is free for whoever waits. */
+  freed(slot: Slot): void;
+  /** Nobody who waits for this login has a chance. */
+  failed(account: Account, error: ConnectionError): void;
+  /** Sockets or attempts have become fewer. */
+  fewer(): void;
+}
+
+/**
+ * The connections of a pool, whose they are, and who gets the next one. Every login may have as many as there is room for; when there is
+ * none, one that has less than its share of the bound gets the place of one that another does not need, or has too many of.
+ */
+export class Roster {
+  readonly own: Account;
+  readonly counters = { connects: 0, connectFailures: 0, closed: 0 };
+  generation = 0;
+  readonly #options: PoolOptions;
+  readonly #hooks: RosterHooks;
+  readonly #others = new Map<string, Account>();
+  readonly #slots = new Set<Slot>();
+  readonly #idle: IdleSlots;
+  /** Who may want more connections than they have, the one who has been waiting longest first. */
+  readonly #hungry = new Set<Account>();
+  #connecting = 0;
+  /** Connections on their way for logins that have never succeeded. They may take a part of the room only. */
+  #unproven = 0;
+  readonly #unprovenLimit: number;
+  #draining = false;
+  #lookAgain: NodeJS.Timeout | null = null;
+
+  constructor(options: PoolOptions, hooks: RosterHooks) {
+    this.#options = options;
+    this.#hooks = hooks;
+    this.own = this.#account(null, { connect: options.connect });
+    this.#unprovenLimit = Math.max(1, Math.floor(options.size / 4));
+    const minimum = options.minimum ?? 0;
+    const spare = (slot: Slot): boolean => slot.account !== this.own || this.alive(this.own) > minimum;
+    this.#idle = new IdleSlots(options.idleTimeout ?? 0, spare);
+  }
+
+  get empty(): boolean {
+    return this.#slots.size === 0 && this.#connecting === 0;
+  }
+
+  *accounts(): Iterable<Account> {
+    yield this.own;
+    yield* this.#others.values();
+  }
+
+  accountOf(login: Login | undefined): Account {
+    if (login === undefined) return this.own;
+    const known = this.#others.get(login.key);
+    if (known !== undefined) return known;
+    const account = this.#account(login.key, login);
+    this.#others.set(login.key, account);
+    return account;
+  }
+
+  /** How many of a login's connections can still be used. */
+  alive(account: Account): number {
+    let alive = 0;
+    for (const slot of this.#slots) if (slot.account === account && slot.alive) alive++;
+    return alive;
+  }
+
+  counts(): { connecting: number; total: number; idle: number; resetting: number; closing: number } {
+    let resetting = 0;
+    let closing = 0;
+    for (const { connection } of this.#slots) {
+      if (connection.state === 'resetting') resetting++;
+      else if (connection.state === 'closing') closing++;
+    }
+    return { connecting: this.#connecting, total: this.#total, idle: this.#idle.length, resetting, closing };
+  }
+
+  /** An idle connection of the login. */
+  take(account: Account, scope: string): Slot | null {
+    return this.#idle.take(account, scope);
+  }
+
+  /** Nobody who waits wants this connection. */
+  rest(slot: Slot): void {
+    if (this.#draining) slot.retire();
+    else {
+      this.#idle.add(slot);
+      if (this.#others.size > 0) this.#growAll();
+    }
+  }
+
+  /** Whether a connection that has become free is not for its own login: it is too old, or another login gets its place. */
+  leaves(slot: Slot, now: number): boolean {
+    if (slot.expires <= now) {
+      slot.retire();
+      return true;
+    }
+    if (this.#others.size === 0) return false;
+    for (const account of this.#hungry) {
+      if (account.wants <= 0 || account === slot.account || !this.#mayOpen(account)) continue;
+      if (!this.#yields(slot, account, now)) continue;
+      this.#promise(slot, account);
+      return true;
+    }
+    return false;
+  }
+
+  /** Opens as many connections as those who wait for this login can use, as far as there is room or room can be made. */
+  grow(account: Account): void {
+    if (account.queue.length === 0) {
+      this.#hungry.delete(account);
+      return;
+    }
+    this.#hungry.add(account);
+    while (account.wants > 0 && this.#mayOpen(account)) {
+      if (this.#total < this.#options.size) this.#open(account);
+      else if (!this.#makeRoom(account)) {
+        this.#lookLater(account);
+        return;
+      }
+    }
+  }
+
+  /** Opens those that are kept although nobody needs them. */
+  warm(): void {
+    const { size, minimum = 0 } = this.#options;
+    const { own } = this;
+    while (!this.#draining && own.held < minimum && this.#total < size) {
+      if (own.waits) return;
+      this.#open(own);
+    }
+  }
+
+  /** Drops a login of which nothing is left. */
+  forget(account: Account): void {
+    if (account.key === null || !account.forgettable || this.#others.get(account.key) !== account) return;
+    this.#others.delete(account.key);
+    this.#hungry.delete(account);
+  }
+
+  /** Closes what is idle, now and from now on. */
+  drain(): void {
+    this.#draining = true;
+    this.#idle.retireAll();
+  }
+
+  /** Closes everything. */
+  retireAll(): void {
+    for (const slot of this.#slots) slot.retire();
+  }
+
+  /** No timer goes on. */
+  stop(): void {
+    if (this.#lookAgain !== null) clearTimeout(this.#lookAgain);
+    for (const account of this.accounts()) account.stop();
+  }
+
+  #account(key: string | null, { connect, lifetime = 0 }: Pick<Login, 'connect' | 'lifetime'>): Account {
+    return new Account(key, connect, lifetime, this.#options.queue?.() ?? new FifoQueue());
+  }
+
+  get #total(): number {
+    return this.#slots.size + this.#connecting;
+  }
+
+  #mayOpen(account: Account): boolean {
+    return account.proven || this.#unproven < this.#unprovenLimit;
+  }
+
+  #begin(account: Account): void {
+    account.held++;
+    account.opening++;
+    if (!account.proven) this.#unproven++;
+  }
+
+  #end(account: Account): void {
+    account.opening--;
+    if (!account.proven) this.#unproven--;
+  }
+
+  /** Whether a connection's place is to go to another login. */
+  #yields(slot: Slot, account: Account, now: number): boolean {
+    const { held, queue } = slot.account;
+    if (queue.length > 0) {
+      return held - account.held >= 2 || (account.held === 0 && now - slot.since >= turn);
+    }
+    const { size, minimum = 0 } = this.#options;
+    const share = Math.max(1, Math.floor(size / (this.#others.size + 1)));
+    if (account.held < share) return true;
+    if (slot.account === this.own && held <= minimum) return false;
+    return slot.idleSince > 0 && now - slot.idleSince >= kept;
+  }
+
+  #makeRoom(account: Account): boolean {
+    const now = Date.now();
+    const slot = this.#idle.find((each) => each.account !== account && this.#yields(each, account, now));
+    if (slot === null) return false;
+    this.#promise(slot, account);
+    return true;
+  }
+
+  #promise(slot: Slot, account: Account): void {
+    slot.successor = account;
+    slot.account.held--;
+    this.#begin(account);
+    // Whoever else waits comes first next time.
+    this.#hungry.delete(account);
+    this.#hungry.add(account);
+    this.#idle.remove(slot);
+    slot.retire();
+  }
+
+  /** Connections of others that are idle now may be had in a while. */
+  #lookLater(account: Account): void {
+    if (this.#lookAgain !== null) return;
+    const now = Date.now();
+    const times = this.#idle.besides(account).map(({ idleSince }) => Math.max(idleSince + kept - now, 0) || kept);
+    if (times.length === 0) return;
+    this.#lookAgain = setTimeout(
+      () => {
+        this.#lookAgain = null;
+        this.#growAll();
+      },
+      Math.min(...times),
+    );
+  }
+
+  #growAll(): void {
+    for (const account of [...this.#hungry].sort((one, other) => one.held - other.held)) this.grow(account);
+    this.warm();
+  }
+
+  #open(account: Account): void {
+    this.#begin(account);
+    this.#connect(account);
+  }
+
+  #connect(account: Account): void {
+    this.#connecting++;
+    const began = performance.now();
+    account.connect().then(
+      (connection) => {
+        this.#connecting--;
+        this.#end(account);
+        if (!account.proven) this.#unproven -= account.opening;
+        account.succeeded();
+        this.counters.connects++;
+        const slot = new Slot(connection, account, this.#expiry(account), this.generation, this.#freed, this.#gone);
+        this.#slots.add(slot);
+        this.#options.observe?.({ type: 'connected', took: performance.now() - began });
+        connection.observe(slot);
+        if (connection.state === 'idle') this.#hooks.freed(slot);
+        this.#growAll();
+      },
+      (reason: unknown) => {
+        this.#connecting--;
+        this.#end(account);
+        account.held--;
+        this.#connectFailed(account, reason);
+        this.forget(account);
+        this.#growAll();
+        this.#hooks.fewer();
+      },
+    );
+  }
+
+  #expiry(account: Account): number {
+    const limits = [this.#options.maxLifetime ?? 0, account.lifetime].filter((limit) => limit > 0);
+    return limits.length === 0 ? Number.POSITIVE_INFINITY : Date.now() + jitteredLifetime(Math.min(...limits));
+  }
+
+  readonly #freed = (slot: Slot): void => this.#hooks.freed(slot);
+
+  readonly #gone = (slot: Slot): void => {
+    const { account, successor } = slot;
+    this.#slots.delete(slot);
+    this.#idle.remove(slot);
+    this.counters.closed++;
+    this.#options.observe?.({ type: 'closed' });
+    if (successor === null) account.held--;
+    else if (successor.queue.length >= successor.opening && this.#total < this.#options.size) this.#connect(successor);
+    else {
+      successor.held--;
+      this.#end(successor);
+      this.forget(successor);
+    }
+    this.forget(account);
+    this.#growAll();
+    this.#hooks.fewer();
+  };
+
+  #connectFailed(account: Account, reason: unknown): void {
+    const error =
+      reason instanceof ConnectionError
+        ? reason
+        : new ConnectionError('refused', 'cannot connect to the database', reason);
+    this.counters.connectFailures++;
+    const final = isFinal(error);
+    const alive = this.alive(account) > 0;
+    account.undecided = !alive && !final && account.opening > 0;
+    // The first failure may have been a login that was caught in a restart: one more attempt follows at once.
+    const retryIn = account.failures === 0 && !final ? 0 : backoff(account.failures);
+    if (!account.undecided) account.failures++;
+    this.#options.observe?.({ type: 'connect-failed', error, retryIn });
+    if (account.undecided) return;
+    if (final && account !== this.own) {
+      this.#shut(account);
+      this.#hooks.failed(account, error);
+      return;
+    }
+    if (!alive && retryIn === 0) return;
+    account.trouble = error;
+    // With other connections alive (the server has no room for one more) those who wait still have a chance.
+    if (!alive) this.#hooks.failed(account, error);
+    if (account.timed || (this.#draining && account.queue.length === 0)) return;
+    account.later(retryIn, () => this.#retry(account));
+  }
+
+  /** The server does not let this login in any more: what it has is not used any more either. */
+  #shut(account: Account): void {
+    account.failures = 0;
+    account.stop();
+    for (const slot of this.#slots) if (slot.account === account) slot.expires = 0;
+    for (const slot of this.#idle.of(account)) {
+      this.#idle.remove(slot);
+      slot.retire();
+    }
+  }
+
+  /** The time to try again has come. For the pool's own login somebody always will ask; for others it is seen when somebody does. */
+  #retry(account: Account): void {
+    if (account.opening > 0 || (this.#draining && account.queue.length === 0)) return;
+    if (account !== this.own && account.queue.length === 0) {
+      account.trouble = null;
+      account.later(remembered, () => this.forget(account));
+    } else if (this.#total < this.#options.size) this.#open(account);
+    else if (!this.#makeRoom(account)) account.later(backoff(account.failures), () => this.#retry(account));
+  }
+}
+
+/** Another attempt with the same name and password would come to the same: class 28 and what becomes of a wrong database. */
+function isFinal(error: ConnectionError): boolean {
+  if (error.kind === 'authentication') return true;
+  return error.cause instanceof DatabaseError && ['3D000', '42501'].includes(error.cause.code);
+}
