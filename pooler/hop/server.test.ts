@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { CancelSignal } from '../../shared/hop/cancellation.ts';
 import { encodeRequest, REQUEST_TYPE } from '../../shared/hop/codec.ts';
 import { transactionRequest } from '../../shared/hop/request.fixture.ts';
@@ -340,7 +340,7 @@ test('a caller that goes away is heard of', async () => {
 test('a server that stops answers what it has accepted and takes no more', async () => {
   const came = Promise.withResolvers<void>();
   const go = Promise.withResolvers<void>();
-  const { hop, server, url } = await start(async () => {
+  const { hop, server, url, seen } = await start(async () => {
     came.resolve();
     await go.promise;
     return done;
@@ -348,6 +348,16 @@ test('a server that stops answers what it has accepted and takes no more', async
   const outcome = hop.transaction(request, null, null);
   await came.promise;
   const closed = server.close(10_000);
+  const { status } = await fetch(`${url}/v1/live`);
+  expect(status).toBe(503);
+  expect(await hop.transaction(request, null, null)).toMatchObject({
+    failure: { kind: 'refused', reason: 'stopping', status: 503 },
+  });
+  const large = streamOf(new Uint8Array(50_000), new Uint8Array(50_000));
+  expect(await refusal(await post(url, large))).toMatchObject({ status: 503, reason: 'stopping' });
+  expect(seen).toHaveLength(1);
+  // Nobody has asked for a while: then the door is closed.
+  await vi.waitFor(() => expect(server.server.listening).toBe(false), 5000);
   await expect(fetch(`${url}/v1/live`)).rejects.toThrow();
   go.resolve();
   expect(await outcome).toEqual(done);

@@ -20,6 +20,7 @@ import type { Hop } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { Draining } from '../drain.ts';
 import { sendOutcome, sendRefusal } from './answer.ts';
+import { Arrivals } from './arrivals.ts';
 import { Secrets } from './secret.ts';
 import { acceptsGzip, etagOf, matches, SnapshotEncoder } from './snapshot.ts';
 
@@ -57,6 +58,13 @@ const HEADERS_TIMEOUT = 15_000;
 /** Longer than any client or proxy keeps a connection: then it is never we who close one that is just being used. */
 const KEEP_ALIVE_TIMEOUT = 120_000;
 
+/**
+ * Milliseconds without a request before the door is closed, and for how long requests are refused at the most: a worker that is refused
+ * goes to another pooler, but one that finds a closed door cannot always tell whether it was heard.
+ */
+const QUIET = 300;
+const LONGEST_FAREWELL = 5000;
+
 /** Magic, version, flags, lengths: what surrounds head and payload, with room for chunks of 1 KiB and more. */
 const frameOf = (limits: DecodeLimits): number => limits.head + limits.payload + 1024 + Math.ceil(limits.payload / 256);
 
@@ -67,6 +75,8 @@ export class HopServer {
   readonly #snapshots = new SnapshotEncoder();
   readonly #bodyLimit: number;
   readonly #draining: Draining;
+  readonly #arrivals: Arrivals;
+  #stopping = false;
 
   constructor(options: HopServerOptions) {
     this.#options = options;
@@ -85,15 +95,23 @@ export class HopServer {
         : createHttpsServer({ ...limits, ...options.tls }, listener);
     this.server.on('clientError', refuseUnparsed);
     this.#draining = new Draining(this.server);
+    this.#arrivals = new Arrivals(this.server);
   }
 
-  /** Stops accepting and resolves when every request that was accepted has been answered, or after `timeout` milliseconds. */
-  close(timeout: number): Promise<void> {
-    return this.#draining.close(timeout);
+  /**
+   * Refuses what comes from now on, until nothing comes any more; then closes. Resolves when every request that was accepted
+   * has been answered, or after `timeout` milliseconds.
+   */
+  async close(timeout: number): Promise<void> {
+    this.#stopping = true;
+    const end = performance.now() + timeout;
+    await this.#arrivals.untilQuiet(QUIET, Math.min(LONGEST_FAREWELL, timeout / 2));
+    await this.#draining.close(end - performance.now());
   }
 
   #listen(request: IncomingMessage, response: ServerResponse): void {
     this.#draining.track(response);
+    if (this.#stopping) response.shouldKeepAlive = false;
     this.#answer(request, response).catch((error: unknown) => {
       // Either the client has gone, or it is a mistake of ours: nothing of it goes out.
       if (!response.destroyed) this.#options.onError(error instanceof Error ? error.message : String(error));
@@ -103,7 +121,9 @@ export class HopServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split('?', 1)[0];
-    if (path === '/v1/live') return sendText(response, 'live\n');
+    if (path === '/v1/live')
+      return this.#stopping ? sendText(response, 503, 'stopping\n') : sendText(response, 200, 'live\n');
+    this.#arrivals.note();
     if (!this.#secrets.accepts(request.headers.authorization)) {
       return this.#refuse(request, response, refuse(401, 'secret', 'The secret is missing or wrong.'));
     }
@@ -115,6 +135,7 @@ export class HopServer {
     }
     if (path === '/v1/snapshot') return await this.#snapshot(request, response);
     if (path === '/v1/keys') return this.#keys(response);
+    if (this.#stopping) return this.#refuse(request, response, refuse(503, 'stopping', 'The pooler is about to end.'));
     await this.#transaction(request, response);
   }
 
@@ -199,8 +220,8 @@ function readMessage(request: IncomingMessage, limits: DecodeLimits): Promise<De
   });
 }
 
-function sendText(response: ServerResponse, text: string): void {
-  response.writeHead(200, ['Content-Type', 'text/plain', 'Content-Length', String(text.length)]).end(text);
+function sendText(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, ['Content-Type', 'text/plain', 'Content-Length', String(text.length)]).end(text);
 }
 
 function sendNotLoaded(response: ServerResponse): void {
