@@ -7,6 +7,10 @@ import type { Admission, Lease, PoolEvent, PoolMetrics, PoolOptions } from './ty
 import { type Request, Waiter } from './waiter.ts';
 
 const anyone: Admission = {};
+/** A key may have so many times what is still free of the queue's length: alone four fifths of it, beside another one four ninths. */
+const keysPart = 4;
+/** Milliseconds that one may wait longer than it has to: those who have waited too long are looked for that often only. */
+const patience = 10;
 
 /**
  * A bounded set of connections, for the pool's own login and for any others. Requests that find none free wait in their login's queue.
@@ -158,7 +162,7 @@ export class Pool {
       waiter.refuse(account.trouble);
       return;
     }
-    if (this.#waiting >= this.#queueLength) {
+    if (!this.#hasRoom(waiter)) {
       this.#refuse(waiter, 'queue-full');
       return;
     }
@@ -170,6 +174,12 @@ export class Pool {
     if (this.#draining) return 'closed';
     if (waiter.signal?.aborted === true) return 'aborted';
     return waiter.deadline !== Number.POSITIVE_INFINITY && waiter.deadline <= Date.now() ? 'deadline' : null;
+  }
+
+  /** Whether one more may wait. Those for whom a connection is on its way, or could be, are not counted. */
+  #hasRoom({ account, key }: Waiter): boolean {
+    const free = this.#queueLength + this.#roster.coming - this.#waiting;
+    return free > 0 && account.queue.lengthOf(key) < keysPart * free;
   }
 
   #enqueue(waiter: Waiter): void {
@@ -202,6 +212,8 @@ export class Pool {
 
   #grant(slot: Slot, waiter: Waiter): void {
     waiter.leave();
+    slot.key = waiter.key;
+    slot.usedSince = Date.now();
     slot.scope = waiter.scope;
     const { own, generation } = this.#roster;
     if (slot.generation !== generation && slot.account === own) {
@@ -223,8 +235,9 @@ export class Pool {
   /** A connection is free: it goes to the next one who waits. */
   #freed(slot: Slot): void {
     const now = Date.now();
-    if (this.#roster.leaves(slot, now)) return;
     const { account } = slot;
+    if (account.queue.length > 0 && slot.usedSince > 0) account.queue.used(slot.key, now - slot.usedSince);
+    if (this.#roster.leaves(slot, now)) return;
     for (let waiter = this.#next(account); waiter !== undefined; waiter = this.#next(account)) {
       if (waiter.deadline > now) {
         this.#grant(slot, waiter);
@@ -251,7 +264,7 @@ export class Pool {
         else next = Math.min(next, waiter.expires);
       }
     }
-    if (next !== Number.POSITIVE_INFINITY) this.#expiry.set(next);
+    if (next !== Number.POSITIVE_INFINITY) this.#expiry.set(Math.max(next, now + patience));
     for (const waiter of late) {
       this.#leave(waiter);
       this.#refuse(waiter, waiter.deadline <= now ? 'deadline' : 'acquisition-timeout');

@@ -13,18 +13,18 @@ test('who comes first is served first, whoever leaves in between', () => {
   );
   fc.assert(
     fc.property(steps, (all) => {
-      const queue = new FifoQueue<{ key: string; place: number; number: number }>();
-      const expected: { key: string; place: number; number: number }[] = [];
+      const queue = new FifoQueue<{ key: string; place: number; lane: number; number: number }>();
+      const expected: { key: string; place: number; lane: number; number: number }[] = [];
       for (const [number, step] of all.entries()) {
         if (step === -1) {
-          const waiter = { key: '', place: -1, number };
+          const waiter = { key: '', place: -1, lane: -1, number };
           queue.push(waiter);
           expected.push(waiter);
         } else if (step === -2) expect(queue.shift()).toBe(expected.shift());
         else {
           const [gone] = expected.splice(step, 1);
           if (gone) queue.remove(gone);
-          queue.remove({ key: '', place: number, number });
+          queue.remove({ key: '', place: number, lane: -1, number });
           if (gone) queue.remove(gone);
         }
         expect(queue.length).toBe(expected.length);

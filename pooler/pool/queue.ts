@@ -4,16 +4,22 @@ export interface Queued {
   readonly key: string;
   /** The queue's own: where it stands. Negative when it does not wait. */
   place: number;
+  /** The same, where a queue consists of several. */
+  lane: number;
 }
 
 /** Who gets the next free connection. */
 export interface AdmissionQueue<T extends Queued> {
   readonly length: number;
+  /** How many of a key wait; where keys are not told apart, how many wait. */
+  lengthOf(key: string): number;
   push(waiter: T): void;
   /** Takes the next one out. */
   shift(): T | undefined;
   /** Takes one out that no longer waits; nothing happens when it is not in the queue. */
   remove(waiter: T): void;
+  /** A request of this key, be it one that never waited, has used a connection for so long. */
+  used(key: string, milliseconds: number): void;
   /** Those who wait, in no particular order. The queue must not be changed meanwhile. */
   waiting(): Iterable<T>;
 }
@@ -29,6 +35,14 @@ export class FifoQueue<T extends Queued> implements AdmissionQueue<T> {
 
   get length(): number {
     return this.#length;
+  }
+
+  lengthOf(): number {
+    return this.#length;
+  }
+
+  used(): void {
+    // Nobody's turn depends on it.
   }
 
   push(waiter: T): void {

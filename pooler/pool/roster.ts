@@ -2,8 +2,8 @@ import { ConnectionError, DatabaseError } from '../wire/index.ts';
 import { Account } from './account.ts';
 import { backoff, jitteredLifetime } from './backoff.ts';
 import { IdleSlots } from './idle.ts';
-import { FifoQueue } from './queue.ts';
 import { Slot } from './slot.ts';
+import { TurnQueue } from './turns.ts';
 import type { Login, PoolOptions } from './types.ts';
 
 /** Milliseconds that an idle connection is left to its login by another one that already has its share. */
@@ -57,6 +57,11 @@ export class Roster {
 
   get empty(): boolean {
     return this.#slots.size === 0 && this.#connecting === 0;
+  }
+
+  /** Connections that are being opened, or could be. */
+  get coming(): number {
+    return this.#options.size - this.#slots.size;
   }
 
   *accounts(): Iterable<Account> {
@@ -171,7 +176,7 @@ export class Roster {
   }
 
   #account(key: string | null, { connect, lifetime = 0 }: Pick<Login, 'connect' | 'lifetime'>): Account {
-    return new Account(key, connect, lifetime, this.#options.queue?.() ?? new FifoQueue());
+    return new Account(key, connect, lifetime, this.#options.queue?.() ?? new TurnQueue());
   }
 
   get #total(): number {

@@ -14,6 +14,9 @@ export class Slot implements ConnectionObserver {
   scope = '';
   /** Which state of the schema its statements were planned on. */
   generation: number;
+  /** Whose request it serves, and since when, in milliseconds since the epoch. */
+  key = '';
+  usedSince = 0;
   idleSince = 0;
   lent = false;
   /** Who gets its place when its socket is closed, where that is settled. */

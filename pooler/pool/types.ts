@@ -10,9 +10,9 @@ export type PoolOptions = {
   readonly connect: () => Promise<Connection>;
   /** Milliseconds that a request may wait for a connection. */
   readonly acquisitionTimeout: number;
-  /** How many may wait; no limit by default. */
+  /** How many may wait; no limit by default. One key may be at most four fifths of them, less when others wait. */
   readonly queueLength?: number;
-  /** Makes the queue of a login: who is served next; first come, first served by default. */
+  /** Makes the queue of a login: who is served next; in turn by default, see TurnQueue. */
   readonly queue?: () => AdmissionQueue<Waiter>;
   /** Connections of the pool's own login that are kept when idle; none by default. */
   readonly minimum?: number;

@@ -16,6 +16,7 @@ export class Waiter implements Queued {
   readonly account: Account;
   readonly key: string;
   place = -1;
+  lane = -1;
   readonly scope: string;
   readonly request: Request;
   readonly deadline: number;
