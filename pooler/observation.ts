@@ -4,6 +4,7 @@
  */
 import type { Config } from '../shared/config/resolve.ts';
 import type { TokenEvent } from '../shared/log.ts';
+import type { IssuerEvent } from './keys/issuer.ts';
 import type { PoolEvent } from './pool/index.ts';
 import type { ListenerEvent } from './snapshot/listener.ts';
 import type { CatalogEvent } from './snapshot/load.ts';
@@ -24,6 +25,8 @@ export type Observation =
   | { readonly kind: 'schema cache'; readonly event: CatalogEvent | SnapshotEvent; readonly config: Config }
   | { readonly kind: 'listener'; readonly event: ListenerEvent }
   | { readonly kind: 'pool'; readonly event: PoolEvent }
+  /** Of the keys that tokens are verified with, where `jwt-secret` is a URL. */
+  | { readonly kind: 'issuer'; readonly event: IssuerEvent }
   | { readonly kind: 'token'; readonly event: TokenEvent }
   /** The API answered. The lines are there where the level asks for them. */
   | {

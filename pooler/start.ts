@@ -13,10 +13,15 @@ import { createTransactor, type DatabaseFacts, type Trust } from './transaction/
 import { VERSION } from './version.ts';
 import { type ConnectionConfig, ConnectionStringError, connect, parseConnectionString } from './wire/index.ts';
 
+/**
+ * Whose word counts for a request, under what was loaded. `withKey` looks for a key that a token names and the loaded ones lack:
+ * see SnapshotSource.withKey.
+ */
+export type TrustOf = (loaded: Loaded, withKey: (kid: string | null) => Promise<Loaded | null>) => Trust;
+
 export interface PoolerOptions {
   readonly configuration: ConfigSource;
-  /** Whose word counts, under what was loaded. */
-  readonly trust: (loaded: Loaded) => Trust;
+  readonly trust: TrustOf;
   readonly observe: Observe;
   /** It cannot go on; that has been observed. Called at most once. */
   readonly onFatal: (reason: string) => void;
@@ -117,6 +122,7 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
       return configuration.read(sql, reread);
     },
     observe: changed,
+    observeIssuer: (event) => observe({ kind: 'issuer', event }),
   });
   source.subscribe((loaded) => {
     warnOfRoles(loaded, facts, observe);
@@ -125,7 +131,7 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
     facts = {
       snapshot: snapshot.version,
       config,
-      trust: trust(loaded),
+      trust: trust(loaded, (kid) => source.withKey(kid)),
       roles,
       plainDefaults: session?.plainDefaults ?? false,
     };

@@ -90,7 +90,7 @@ async function answer(
     identity = found instanceof Promise ? await found : found;
   } catch (error) {
     // The keys may have been changed. Tried once.
-    const newer = error instanceof ApiError ? await backend.states.afterRefusal(state.schema.version) : null;
+    const newer = error instanceof ApiError ? await backend.states.afterRefusal(state.schema.version, error) : null;
     if (newer === null) throw error;
     state = newer;
     identity = await state.authenticator.authenticate(token);

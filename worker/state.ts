@@ -6,6 +6,7 @@ import { Schema } from '../shared/snapshot/schema.ts';
 import type { Snapshot } from '../shared/snapshot/types.ts';
 import { Authenticator, type ObserveTokens } from './auth/authenticator.ts';
 import type { KeySet } from './auth/keys.ts';
+import type { ApiError } from './error.ts';
 
 export interface State {
   readonly schema: Schema;
@@ -46,9 +47,9 @@ export interface StateSource {
   newerThan(version: string): Promise<State | null>;
   /**
    * For a token that the state refused: a newer state, whose keys and settings may judge it otherwise; null without one. Asks
-   * far less often than `newerThan`, since anybody can send bad tokens. Never throws.
+   * far less often than `newerThan`, since anybody can send bad tokens; for a key that is not known the issuer is asked. Never throws.
    */
-  afterRefusal(version: string): Promise<State | null>;
+  afterRefusal(version: string, refusal: ApiError): Promise<State | null>;
   /** Told of the version in each answer, be it the one that is known: a newer one may be fetched in the background. */
   seen(version: string): void;
 }

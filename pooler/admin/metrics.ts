@@ -1,5 +1,6 @@
 /** The metrics of a program: PostgREST's under their names, and the pooler's own as `edgerest_…`. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { IssuerEvent } from '../keys/issuer.ts';
 import type { Observation } from '../observation.ts';
 import type { PoolEvent, PoolMetrics } from '../pool/index.ts';
 
@@ -37,6 +38,8 @@ export class Metrics {
   #pool: (() => PoolMetrics) | null = null;
   readonly #loads: Counter<'status'>;
   readonly #loadTime: Gauge;
+  readonly #keyFetches: Counter<'status'>;
+  readonly #keysFetched: Gauge;
   readonly #tokens = { hit: 0, miss: 0, eviction: 0 };
   readonly #answers: Counter<'status'>;
   readonly #wait: Histogram;
@@ -63,6 +66,17 @@ export class Metrics {
     cache('requests', 'The total number of JWT cache lookups', () => tokens.hit + tokens.miss);
     cache('hits', 'The total number of JWT cache hits', () => tokens.hit);
     cache('evictions', 'The total number of JWT cache evictions', () => tokens.eviction);
+    this.#keyFetches = new Counter({
+      name: 'edgerest_jwks_fetches_total',
+      help: 'Attempts to fetch the key set that jwt-secret names',
+      labelNames: ['status'],
+      registers,
+    });
+    this.#keysFetched = new Gauge({
+      name: 'edgerest_jwks_last_success_timestamp_seconds',
+      help: 'When the key set was last fetched; 0 before that',
+      registers,
+    });
     this.#answers = new Counter({
       name: 'edgerest_http_answers_total',
       help: 'Answers of the API in this process, by status',
@@ -102,6 +116,9 @@ export class Metrics {
       case 'schema cache':
         this.#observeLoad(observation);
         return;
+      case 'issuer':
+        this.#observeIssuer(observation.event);
+        return;
       case 'token':
         this.#tokens[observation.event]++;
         return;
@@ -120,6 +137,11 @@ export class Metrics {
   #observePool(event: PoolEvent): void {
     if (event.type === 'acquired') this.#wait.observe(event.waited / 1000);
     else if (event.type === 'flight') this.#flights[event.outcome].observe(event.took / 1000);
+  }
+
+  #observeIssuer({ kind }: IssuerEvent): void {
+    this.#keyFetches.inc({ status: kind === 'failed' ? 'FAIL' : 'SUCCESS' });
+    if (kind !== 'failed') this.#keysFetched.setToCurrentTime();
   }
 
   #observeLoad({ event }: Extract<Observation, { kind: 'schema cache' }>): void {

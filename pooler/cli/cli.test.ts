@@ -204,7 +204,7 @@ describe('a start that cannot succeed is one clear line:', () => {
     [
       'a short secret',
       { PGRST_JWT_SECRET: 'short' },
-      'edgerest: PGRST_JWT_SECRET is not right: it must be at least 32 characters long, or a JSON Web Key or key set.',
+      'edgerest: PGRST_JWT_SECRET is not right: it must be at least 32 characters long, or a JSON Web Key, a key set or its https URL.',
     ],
     [
       'a missing file',

@@ -3,12 +3,15 @@ import { readFileSync } from 'node:fs';
 import type { Config } from '../../shared/config/resolve.ts';
 import { HEAD_LIMIT } from '../../shared/hop/codec.ts';
 import type { TokenEvent } from '../../shared/log.ts';
+import { isLoopback } from '../../shared/loopback.ts';
+import type { Identity } from '../../worker/auth/authenticator.ts';
+import { UnknownKeyError } from '../../worker/auth/errors.ts';
 import { nextState, type State } from '../../worker/state.ts';
 import { HopServer, type HopServerOptions } from '../hop/server.ts';
 import type { Observe } from '../observation.ts';
-import type { Loaded } from '../snapshot/source.ts';
+import type { TrustOf } from '../start.ts';
 import { StartError } from '../start-error.ts';
-import type { Trust } from '../transaction/transactor.ts';
+import { KeysAwaitedError } from '../transaction/transactor.ts';
 import { observeHop } from './answers.ts';
 import { type Listening, listen } from './listen.ts';
 import type { Program } from './program.ts';
@@ -17,18 +20,30 @@ import type { Program } from './program.ts';
  * Whose word counts for a request that comes over the hop: the token's, verified here. Without keys here it is the message's, but
  * only for the roles that the configuration lists.
  */
-export function hopTrust(observe: Observe): (loaded: Loaded) => Trust {
+export function hopTrust(observe: Observe): TrustOf {
   const observeTokens = (event: TokenEvent): void => observe({ kind: 'token', event });
   let state: State | null = null;
-  return ({ config: { jwtKeys, allowedRoles }, snapshot }) => {
-    if (jwtKeys === null && allowedRoles.length > 0) return { kind: 'list' };
-    state = nextState(state, snapshot, jwtKeys === null ? null : { keys: jwtKeys }, observeTokens);
+  return ({ config, keys, snapshot }, withKey) => {
+    if (keys === null && config.allowedRoles.length > 0) return { kind: 'list' };
+    state = nextState(state, snapshot, keys, observeTokens);
     const { authenticator } = state;
-    return { kind: 'token', verify: (token) => authenticator.authenticate(token) };
+    /** The worker may have its keys from another pooler, which has asked the issuer already. */
+    const again = async (error: unknown, token: string | null): Promise<Identity> => {
+      if (!(error instanceof UnknownKeyError)) throw error;
+      const newer = await withKey(error.kid);
+      if (state === null || state.authenticator === authenticator || newer?.config !== config) throw error;
+      return await state.authenticator.authenticate(token);
+    };
+    return {
+      kind: 'token',
+      verify: (token) => {
+        if (token !== null && keys?.remote === 'awaited') throw new KeysAwaitedError();
+        const found = authenticator.authenticate(token);
+        return found instanceof Promise ? found.catch((error: unknown) => again(error, token)) : found;
+      },
+    };
   };
 }
-
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
 
 function readPem(path: string, variable: string): string {
   try {
@@ -59,7 +74,7 @@ export function checkDoor(config: Config): Door {
     );
   }
   const tls = certificate(config);
-  if (tls === null && !behindProxy && !LOOPBACK.test(poolerHost)) {
+  if (tls === null && !behindProxy && !isLoopback(poolerHost)) {
     throw new StartError(
       `EDGEREST_POOLER_HOST is ${poolerHost}: beyond loopback the pooler needs TLS (EDGEREST_POOLER_TLS_CERT and _KEY), ` +
         'or EDGEREST_BEHIND_PROXY=1 where a proxy in front of it has it.',

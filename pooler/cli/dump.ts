@@ -40,7 +40,7 @@ export async function configText(configured: Configured): Promise<string> {
 export async function schemaText(configured: Configured): Promise<string> {
   try {
     const snapshot = await connected(configured, async (sql) =>
-      loadSnapshot(sql, await configured.configuration.read(sql, false)),
+      loadSnapshot(sql, await configured.configuration.read(sql, false), null),
     );
     return `${JSON.stringify(snapshot)}\n`;
   } catch (error) {

@@ -5,9 +5,8 @@ import { parameters } from '../../shared/config/parameters.ts';
 import type { Config } from '../../shared/config/resolve.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { Observe } from '../observation.ts';
-import type { Loaded } from '../snapshot/source.ts';
+import type { TrustOf } from '../start.ts';
 import { StartError } from '../start-error.ts';
-import type { Trust } from '../transaction/transactor.ts';
 import type { Configured } from './config.ts';
 import { checkDoor, hopTrust, openDoor } from './door.ts';
 import { addressOf, apiPlace, type Listening, listen, type Place } from './listen.ts';
@@ -30,11 +29,11 @@ function ownHop(configuration: Configuration): Config & { readonly poolerSecret:
  * The token decides, verified here as well. Where secret and roles are ours to choose nobody else can ask, and any role is
  * allowed that the login role is a member of, as in `serve`.
  */
-function ownTrust(observe: Observe): (loaded: Loaded) => Trust {
+function ownTrust(observe: Observe): TrustOf {
   const trustOf = hopTrust(observe);
-  return (loaded) => {
+  return (loaded, withKey) => {
     const { poolerSecret, allowedRoles } = loaded.config;
-    const trust = trustOf(loaded);
+    const trust = trustOf(loaded, withKey);
     const own = poolerSecret === null && allowedRoles.length === 0;
     return trust.kind === 'token' && own ? { ...trust, own } : trust;
   };

@@ -3,9 +3,7 @@ import type { Config } from '../../shared/config/resolve.ts';
 import { accessWriter } from '../log/access.ts';
 import { logObservation } from '../log/messages.ts';
 import type { Observe } from '../observation.ts';
-import type { Loaded } from '../snapshot/source.ts';
-import { type Pooler, startPooler } from '../start.ts';
-import type { Trust } from '../transaction/transactor.ts';
+import { type Pooler, startPooler, type TrustOf } from '../start.ts';
 import { VERSION } from '../version.ts';
 import { Admin } from './admin.ts';
 import type { Configured } from './config.ts';
@@ -41,7 +39,7 @@ export interface ProgramOptions {
   readonly name: string;
   readonly configured: Configured;
   /** Whose word counts for a request. Called once, with what observes the program. */
-  readonly trust: (observe: Observe) => (loaded: Loaded) => Trust;
+  readonly trust: (observe: Observe) => TrustOf;
 }
 
 /** Starts what there is of a program without its own server; it ends with the process. Throws StartError. */

@@ -2,6 +2,8 @@
 
 import { sameContent } from '../../shared/snapshot/version.ts';
 import type { ObserveTokens } from '../../worker/auth/authenticator.ts';
+import { UnknownKeyError } from '../../worker/auth/errors.ts';
+import type { ApiError } from '../../worker/error.ts';
 import { nextState, type State, type StateSource } from '../../worker/state.ts';
 import type { SnapshotSource } from '../snapshot/source.ts';
 
@@ -19,20 +21,26 @@ export class LocalStates implements StateSource {
     const loaded = this.#source.current();
     if (loaded === null) return null;
     if (this.#state === null || !sameContent(this.#state.schema.version, loaded.snapshot.version)) {
-      const { jwtKeys } = loaded.config;
-      this.#state = nextState(this.#state, loaded.snapshot, jwtKeys === null ? null : { keys: jwtKeys }, this.#observe);
+      this.#state = nextState(this.#state, loaded.snapshot, loaded.keys, this.#observe);
     }
     return this.#state;
   }
 
   async newerThan(version: string): Promise<State | null> {
     await this.#source.fresh();
-    const state = this.current();
-    return state !== null && !sameContent(state.schema.version, version) ? state : null;
+    return this.#otherThan(version);
   }
 
-  async afterRefusal(): Promise<null> {
-    return null; // what is loaded here is what counts
+  /** What is loaded here is what counts, but for an issuer's keys. */
+  async afterRefusal(version: string, refusal: ApiError): Promise<State | null> {
+    if (!(refusal instanceof UnknownKeyError)) return null;
+    await this.#source.withKey(refusal.kid);
+    return this.#otherThan(version);
+  }
+
+  #otherThan(version: string): State | null {
+    const state = this.current();
+    return state !== null && !sameContent(state.schema.version, version) ? state : null;
   }
 
   seen(): void {

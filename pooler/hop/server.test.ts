@@ -63,6 +63,7 @@ afterEach(async () => {
 const sourceOf = (loaded: ReturnType<SnapshotAnswers['current']>): SnapshotAnswers => ({
   current: () => loaded,
   fresh: async () => loaded,
+  withKey: async () => loaded,
 });
 
 /** A server whose transactions are answered by `answer`. */
@@ -81,7 +82,7 @@ async function start(
     },
     secrets: [secret, previous],
     limits: { head: 10_000, payload: 100_000 },
-    source: sourceOf({ snapshot, config: { jwtKeys: [{ kty: 'oct', k: 'c2VjcmV0' }] } }),
+    source: sourceOf({ snapshot, keys: { keys: [{ kty: 'oct', k: 'c2VjcmV0' }] } }),
     tls: null,
     onError: (message) => errors.push(message),
     ...options,
@@ -385,8 +386,7 @@ describe('the snapshot', () => {
 
   test('is not sent again to one who has it, after looking for a newer one', async () => {
     let newest = snapshot;
-    const config = { jwtKeys: null };
-    const source = { current: () => ({ snapshot, config }), fresh: async () => ({ snapshot: newest, config }) };
+    const source = { ...sourceOf({ snapshot, keys: null }), fresh: async () => ({ snapshot: newest, keys: null }) };
     const { hop } = await start(undefined, { source });
     expect(await hop.fetchSnapshot(['9-1'], null)).toEqual({ kind: 'same', version: 'abc-1' });
     newest = { ...snapshot, version: 'abc-2' };
@@ -412,8 +412,23 @@ test('keys are never stored', async () => {
   expect(await hop.fetchKeys(null)).toEqual({ kind: 'keys', keys, snapshot: snapshot.version });
   const answer = await fetch(`${url}/v1/keys`, { headers: { authorization: `Bearer ${secret}` } });
   expect(answer.headers.get('cache-control')).toBe('no-store');
-  const none = await start(undefined, { source: sourceOf({ snapshot, config: { jwtKeys: null } }) });
+  const none = await start(undefined, { source: sourceOf({ snapshot, keys: null }) });
   expect(await none.hop.fetchKeys(null)).toMatchObject({ kind: 'keys', keys: null });
+});
+
+test('a key that is not known is looked for, whatever its name is', async () => {
+  const looked: (string | null)[] = [];
+  const keys = { keys: [{ kty: 'OKP', crv: 'Ed25519', x: 'new' }], remote: 'fetched' } as const;
+  const withKey = async (kid: string | null) => {
+    looked.push(kid);
+    return { snapshot: { ...snapshot, version: 'abc-2' }, keys };
+  };
+  const { hop } = await start(undefined, { source: { ...sourceOf({ snapshot, keys: null }), withKey } });
+  for (const name of ['a/b?c&unknown=d#é', '']) {
+    expect(await hop.fetchKeys(null, name)).toEqual({ kind: 'keys', keys, snapshot: 'abc-2' });
+  }
+  expect(await hop.fetchKeys(null)).toMatchObject({ keys: null });
+  expect(looked).toEqual(['a/b?c&unknown=d#é', null]);
 });
 
 test('snapshot and keys want the secret too', async () => {

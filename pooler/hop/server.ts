@@ -2,7 +2,7 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import type { Config } from '../../shared/config/resolve.ts';
+import type { KeySet } from '../../shared/config/key-set.ts';
 import { encodeAsciiJson } from '../../shared/hop/ascii.ts';
 import { Cancellation } from '../../shared/hop/cancellation.ts';
 import {
@@ -26,8 +26,8 @@ import { acceptsGzip, etagOf, matches, SnapshotEncoder } from './snapshot.ts';
 
 interface Answers {
   readonly snapshot: Snapshot;
-  /** `jwtKeys`: the keys for tokens; null without any. */
-  readonly config: Pick<Config, 'jwtKeys'>;
+  /** For tokens; null without any. */
+  readonly keys: KeySet | null;
 }
 
 /** The part of the snapshot's source that the server needs. */
@@ -36,6 +36,8 @@ export interface SnapshotAnswers {
   current(): Answers | null;
   /** One that has every change that was notified before this call. */
   fresh(): Promise<Answers | null>;
+  /** One with a key of this name (null: of any), if its issuer has it. */
+  withKey(kid: string | null): Promise<Answers | null>;
 }
 
 export interface HopServerOptions {
@@ -120,7 +122,7 @@ export class HopServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = request.url?.split('?', 1)[0];
+    const [path, query] = request.url?.split('?', 2) ?? [];
     if (path === '/v1/live')
       return this.#stopping ? sendText(response, 503, 'stopping\n') : sendText(response, 200, 'live\n');
     this.#arrivals.note();
@@ -134,7 +136,7 @@ export class HopServer {
       return this.#refuse(request, response, refuse(405, 'endpoint', `This endpoint is for ${method}.`));
     }
     if (path === '/v1/snapshot') return await this.#snapshot(request, response);
-    if (path === '/v1/keys') return this.#keys(response);
+    if (path === '/v1/keys') return await this.#keys(response, new URLSearchParams(query).get('unknown'));
     if (this.#stopping) return this.#refuse(request, response, refuse(503, 'stopping', 'The pooler is about to end.'));
     await this.#transaction(request, response);
   }
@@ -165,16 +167,16 @@ export class HopServer {
     sendRefusal(request, response, failure);
   }
 
-  /** `{"keys":[…]}`, or null where there are none. Kept by nobody but the worker's memory. */
-  #keys(response: ServerResponse): void {
-    const loaded = this.#options.source.current();
+  /** `{"keys":[…]}`, or null where there are none. Kept by nobody but the worker's memory. `unknown`: which one is looked for. */
+  async #keys(response: ServerResponse, unknown: string | null): Promise<void> {
+    const { source } = this.#options;
+    const loaded = unknown === null ? source.current() : await source.withKey(unknown === '' ? null : unknown);
     // Before that nobody knows them: the database may have a say.
     if (loaded === null) {
       sendNotLoaded(response);
       return;
     }
-    const keys = loaded.config.jwtKeys;
-    const json = encodeAsciiJson(keys === null ? null : { keys });
+    const json = encodeAsciiJson(loaded.keys);
     const headers = ['Content-Type', 'application/json', 'Content-Length', String(json.length)];
     headers.push('Cache-Control', 'no-store', SNAPSHOT_HEADER, loaded.snapshot.version);
     response.writeHead(200, headers).end(json);

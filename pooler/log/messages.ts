@@ -1,6 +1,7 @@
 /** What is written in the log about an observation, in PostgREST's words where it has some. */
 import postgres from 'postgres';
 import type { TokenEvent } from '../../shared/log.ts';
+import type { IssuerEvent } from '../keys/issuer.ts';
 import type { Log } from '../log.ts';
 import type { Observation } from '../observation.ts';
 import type { PoolEvent } from '../pool/index.ts';
@@ -104,6 +105,35 @@ function logPool(event: PoolEvent, log: Log, debug: boolean): void {
   }
 }
 
+function logIssuer(event: IssuerEvent, log: Log): void {
+  const { host } = event;
+  switch (event.kind) {
+    case 'fetched':
+      log('notice', `Fetched the keys for tokens from ${host}: ${event.keys} of them`);
+      if (event.symmetric > 0) {
+        const what = `${event.symmetric} symmetric key(s) in the key set of ${host} are not used`;
+        log('notice', `Warning: ${what}: what everybody can fetch is no secret`);
+      }
+      if (event.keys === 0)
+        log('notice', `Warning: no token is accepted, since the key set of ${host} has no key to use`);
+      return;
+    case 'confirmed':
+      if (event.recovered) log('notice', `The keys for tokens can be fetched from ${host} again; they are the same`);
+      return;
+    case 'failed': {
+      const kept =
+        event.keys === null
+          ? 'tokens are answered with 503 until there are keys'
+          : `the ${event.keys} known ones stay in use`;
+      const text = `Failed to fetch the keys for tokens from ${host}: ${event.reason}. Retrying; ${kept}.`;
+      log(event.first ? 'notice' : 'debug', text);
+      return;
+    }
+    default:
+      event satisfies never;
+  }
+}
+
 const TOKENS: Readonly<Record<TokenEvent, string>> = {
   hit: 'Looked up a JWT in JWT cache: found',
   miss: 'Looked up a JWT in JWT cache: not found',
@@ -150,6 +180,9 @@ export function logObservation(
       return;
     case 'pool':
       logPool(observation.event, log, debug());
+      return;
+    case 'issuer':
+      logIssuer(observation.event, log);
       return;
     case 'token':
       log('debug', TOKENS[observation.event]);

@@ -111,12 +111,12 @@ export async function hopOf(variables: Readonly<Record<string, string>> = {}): P
     },
   });
   if (!config) throw new Error(errors.join('\n'));
-  const snapshot = await loadSnapshot(database.sql, config);
+  const snapshot = await loadSnapshot(database.sql, config, null);
   const roles = await loadRoles(database.sql, config);
   const documentFacts = await loadDocumentFacts(database.sql, config);
   const facts = { snapshot: snapshot.version, config, trust: { kind: 'process' }, roles, plainDefaults: true } as const;
   const transactor = createTransactor({ pool, database: () => facts });
-  return withDocuments(transactor, () => ({ snapshot, roles, documentFacts, config }));
+  return withDocuments(transactor, () => ({ snapshot, roles, documentFacts, config, keys: null }));
 }
 
 /** A request for the document of `api` as the reader. */

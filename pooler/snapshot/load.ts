@@ -1,5 +1,6 @@
 /** Reads the catalog through postgres.js and makes a snapshot of it. */
 import type { Sql, TransactionSql } from 'postgres';
+import type { KeySet } from '../../shared/config/key-set.ts';
 import type { Config } from '../../shared/config/resolve.ts';
 import { workerSettings } from '../../shared/config/worker-settings.ts';
 import { buildSnapshot } from '../../shared/snapshot/build.ts';
@@ -88,11 +89,12 @@ export async function loadCatalog(
   return loaded;
 }
 
-/** Reads the catalog and makes the snapshot for a configuration. Errors as loadCatalog's. */
+/** Reads the catalog and makes the snapshot for a configuration and its keys. Errors as loadCatalog's. */
 export async function loadSnapshot(
   sql: Sql,
   config: SnapshotConfig,
+  keys: KeySet | null,
   observe?: (event: CatalogEvent) => void,
 ): Promise<Snapshot> {
-  return await buildSnapshot(await loadCatalog(sql, config, observe), workerSettings(config), config.jwtKeys);
+  return await buildSnapshot(await loadCatalog(sql, config, observe), workerSettings(config), keys);
 }

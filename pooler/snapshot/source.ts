@@ -1,7 +1,11 @@
 /** The pooler's snapshot and role facts, kept up to date by the database's notifications. */
 import type { Sql } from 'postgres';
+import type { KeySet } from '../../shared/config/key-set.ts';
 import type { Config } from '../../shared/config/resolve.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
+import { withKeys } from '../../shared/snapshot/version.ts';
+import type { IssuerEvent } from '../keys/issuer.ts';
+import { KeySource } from '../keys/source.ts';
 import { type DocumentFacts, loadDocumentFacts } from '../openapi/facts.ts';
 import type { ConnectionConfig } from '../wire/config.ts';
 import { singleConnection } from './client.ts';
@@ -18,19 +22,25 @@ export interface SnapshotSourceOptions {
    */
   readonly config: (sql: Sql, reread: boolean) => Config | Promise<Config>;
   readonly observe?: (event: SourceEvent) => void;
+  /** Told of the issuer whose keys verify tokens, where the configuration names one. */
+  readonly observeIssuer?: (event: IssuerEvent) => void;
 }
 
 /** What happens to the snapshot and to the connection that hears of changes. */
 export type SourceEvent = CatalogEvent | SnapshotEvent | ListenerEvent;
 
-/** What one load gives. */
+/** What one load gives, and the keys that its snapshot's version stands for as well. */
 export interface Loaded {
   readonly snapshot: Snapshot;
   readonly roles: RoleFacts;
   /** Null where documents are not wanted. */
   readonly documentFacts: DocumentFacts | null;
   readonly config: Config;
+  /** For tokens; null without any. */
+  readonly keys: KeySet | null;
 }
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /**
  * Owns at most two connections: one for LISTEN, one for introspection that is open only while a load runs.
@@ -39,8 +49,11 @@ export interface Loaded {
 export class SnapshotSource {
   readonly #options: SnapshotSourceOptions;
   readonly #store: SnapshotStore;
+  readonly #keys: KeySource;
   readonly #subscribers = new Set<(loaded: Loaded) => void>();
   #loaded: Loaded | null = null;
+  /** When the last load ended, by a clock of ours that only goes forward. */
+  #loadedAt = 0;
   /** Whether the next load reads the configuration anew in any case. */
   #reread = false;
   #listener: { readonly channel: string; readonly listener: ChannelListener } | null = null;
@@ -52,8 +65,10 @@ export class SnapshotSource {
       load: () => this.#load(),
       ...(options.observe ? { observe: options.observe } : {}),
     });
-    this.#store.subscribe(() => {
-      if (this.#loaded) for (const subscriber of this.#subscribers) subscriber(this.#loaded);
+    this.#store.subscribe(() => this.#publish());
+    this.#keys = new KeySource({
+      observe: options.observeIssuer ?? (() => undefined),
+      onChange: () => this.#rekey(),
     });
   }
 
@@ -89,6 +104,17 @@ export class SnapshotSource {
     return this.current();
   }
 
+  /**
+   * The newest result, whose keys are the issuer's newest, as far as it may be asked now. For a token with a key that the
+   * result's lack; `kid` is its name, null where the token does not say it.
+   */
+  async withKey(kid: string | null): Promise<Loaded | null> {
+    if (this.#loaded !== null) await this.#keys.find(this.#loaded.config, kid);
+    // They may have arrived for another token a moment ago.
+    await this.#rekey();
+    return this.current();
+  }
+
   /** Calls the subscriber with every new result. Gives the function that ends it. */
   subscribe(subscriber: (loaded: Loaded) => void): () => void {
     this.#subscribers.add(subscriber);
@@ -98,6 +124,7 @@ export class SnapshotSource {
   async close(): Promise<void> {
     this.#closed = true;
     this.#store.close();
+    this.#keys.close();
     this.#subscribers.clear();
     await this.#listener?.listener.close();
     this.#listener = null;
@@ -107,14 +134,41 @@ export class SnapshotSource {
     const sql = singleConnection(this.#options.connection);
     try {
       const config = await this.#config(sql);
+      await this.#keys.prepare(config);
+      const keys = this.#keys.of(config);
       const roles = await loadRoles(sql, config);
-      const snapshot = await loadSnapshot(sql, config, this.#options.observe);
+      const snapshot = await loadSnapshot(sql, config, keys, this.#options.observe);
+      this.#loadedAt = performance.now();
       const documentFacts = await loadDocumentFacts(sql, config);
-      this.#loaded = Object.freeze({ snapshot, roles, documentFacts, config });
+      this.#loaded = Object.freeze({ snapshot, roles, documentFacts, config, keys });
+      this.#keys.keep(config);
+      await this.#rekey();
       await this.#listen(config);
       return snapshot;
     } finally {
       await sql.end({ timeout: 1 });
+    }
+  }
+
+  #publish(): void {
+    if (this.#loaded) for (const subscriber of this.#subscribers) subscriber(this.#loaded);
+  }
+
+  /**
+   * Where the issuer's keys are others than what was loaded has: the same snapshot gets another version, so that every worker hears
+   * of it. Its time is the database's clock, as far as ours can tell: no load that begins later looks older.
+   */
+  async #rekey(): Promise<void> {
+    for (let before = this.#loaded; before !== null && !this.#closed; before = this.#loaded) {
+      const keys = this.#keys.of(before.config);
+      if (same(keys, before.keys)) return;
+      const { loadedAt } = before.snapshot;
+      const time = loadedAt + Math.max(1, Math.floor(performance.now() - this.#loadedAt));
+      const snapshot = await withKeys(before.snapshot, keys, time);
+      if (this.#loaded !== before) continue;
+      this.#loadedAt += time - loadedAt;
+      this.#loaded = Object.freeze({ ...before, keys, snapshot });
+      if (this.#store.current() !== null) this.#publish();
     }
   }
 

@@ -18,7 +18,16 @@ import { type Caller, type FlightPlan, FlightWriter, mayStream } from './flight.
 import { failureOf, outcomeOf, textsOf } from './outcome.ts';
 import { AllowedRoles, RoleRule } from './roles.ts';
 
-/** Says who a bearer token is for, or the anonymous role for null; throws where the token is not good. */
+/** The keys for tokens have not come from their issuer yet: nothing is known of a token. */
+export class KeysAwaitedError extends Error {
+  override readonly name = 'KeysAwaitedError';
+
+  constructor() {
+    super('The keys for tokens have not been fetched from their issuer yet.');
+  }
+}
+
+/** Says who a bearer token is for, or the anonymous role for null; throws where the token is not good, or KeysAwaitedError. */
 export type Verify = (token: string | null) => Caller | Promise<Caller>;
 
 /**
@@ -120,6 +129,7 @@ class Transactor implements Hop {
   }
 
   #tokenRefused(error: unknown): TransactionError {
+    if (error instanceof KeysAwaitedError) return this.#error(refuse(503, 'keys', error.message));
     return this.#error(refuse(401, 'token', error instanceof Error ? error.message : 'The token is not good.'));
   }
 

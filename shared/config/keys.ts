@@ -1,4 +1,4 @@
-/** `jwt-secret`: a text, the same in base64, a JSON Web Key or a set of them (RFC 7517). */
+/** `jwt-secret`: a text, the same in base64, a JSON Web Key or a set of them (RFC 7517). Its URL is key-set.ts's. */
 import type { Parsed } from './values.ts';
 
 /** The public members of a key: what verifying needs. Private ones are dropped on reading. */
@@ -41,7 +41,8 @@ function base64Url(bytes: Uint8Array): string {
   return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
-function keyOf(value: unknown): VerificationKey | null {
+/** A key's public members; null when it is none, or of a type that is not known. */
+export function keyOf(value: unknown): VerificationKey | null {
   if (typeof value !== 'object' || value === null) return null;
   const source: { readonly [member: string]: unknown } = { ...value };
   const { kty } = source;
@@ -82,7 +83,10 @@ export function verificationKeys(secret: Uint8Array, isBase64: boolean): Parsed<
   const keys = keysOfJson(new TextDecoder().decode(bytes));
   if (keys) return { ok: true, value: keys };
   if (bytes.length < MIN_SECRET_BYTES) {
-    return { ok: false, allowed: `at least ${MIN_SECRET_BYTES} characters long, or a JSON Web Key or key set` };
+    return {
+      ok: false,
+      allowed: `at least ${MIN_SECRET_BYTES} characters long, or a JSON Web Key, a key set or its https URL`,
+    };
   }
   return { ok: true, value: [{ kty: 'oct', k: base64Url(bytes), alg: 'HS256', use: 'sig' }] };
 }

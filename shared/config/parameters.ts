@@ -167,6 +167,8 @@ export const parameters = {
   apikeyHeader: parameter('edgerest-apikey-header', false, flag, worker),
   basePath: parameter('edgerest-base-path', '', mountPath, worker),
   behindProxy: parameter('edgerest-behind-proxy', false, flag, { fixed: true }),
+  jwksCooldown: parameter('edgerest-jwks-cooldown', 10, integer(1, 3600), { fixed: true }),
+  jwksRefresh: parameter('edgerest-jwks-refresh', 600, integer(1, 86_400), { fixed: true }),
   maxBodySize: parameter('edgerest-max-body-size', 64 * 1024 * 1024, integer(1024, 1024 * 1024 * 1024 - 1), {
     ...both,
     fixed: true,

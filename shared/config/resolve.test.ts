@@ -28,6 +28,7 @@ test('an empty environment gives the defaults of PostgREST', () => {
     dbTxEnd: 'commit',
     dbMaxRows: null,
     jwtKeys: null,
+    jwtKeysUrl: null,
     jwtRoleClaimKey: '$.role',
     logLevel: 'error',
     serverHost: '!4',
@@ -128,7 +129,7 @@ test.each([
   ],
   [
     { PGRST_JWT_SECRET: 'short' },
-    'PGRST_JWT_SECRET is not right: it must be at least 32 characters long, or a JSON Web Key or key set.',
+    'PGRST_JWT_SECRET is not right: it must be at least 32 characters long, or a JSON Web Key, a key set or its https URL.',
   ],
   [
     { EDGEREST_POOLER_TLS_CERT: 'cert.pem' },
@@ -304,6 +305,30 @@ describe('jwt-secret', () => {
   test('never hands on the private part of a key', () => {
     const secret = JSON.stringify({ ...rsa, d: 'private', p: 'x', k: 'y' });
     expect(configOf({ PGRST_JWT_SECRET: secret }).jwtKeys).toEqual([rsa]);
+  });
+
+  test('may be the URL of a key set', () => {
+    const url = 'https://issuer.example.com/.well-known/jwks.json';
+    expect(configOf({ PGRST_JWT_SECRET: url })).toMatchObject({ jwtSecret: url, jwtKeys: null, jwtKeysUrl: url });
+    const readFile = () => new TextEncoder().encode(`${url}\n`);
+    expect(configOf({ PGRST_JWT_SECRET: '@file' }, { readFile }).jwtKeysUrl).toBe(url);
+    for (const loopback of ['http://127.0.0.1:8080/keys', 'http://localhost/keys', 'http://[::1]:1/keys']) {
+      expect(configOf({ PGRST_JWT_SECRET: loopback }).jwtKeysUrl).toBe(loopback);
+    }
+  });
+
+  test.each([
+    'http://issuer.example.com/.well-known/jwks.json',
+    'http://127.0.0.1.example.com/.well-known/jwks.json',
+    'https://user:password@issuer.example.com/jwks.json',
+    'https://',
+    'ftp://issuer.example.com/.well-known/jwks.json',
+    'file:///etc/keys-that-are-long-enough-for-a-secret.json',
+  ])('is refused as the URL %s', (url) => {
+    expect(errorsOf({ PGRST_JWT_SECRET: url })).toEqual([
+      'PGRST_JWT_SECRET is not right: it must be an https URL of a key set (http on loopback only) without credentials, ' +
+        'where it is a URL.',
+    ]);
   });
 
   test('that is not base64 where it should be stops the start', () => {

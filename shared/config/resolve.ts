@@ -1,4 +1,5 @@
 /** From the sources of configuration to one checked, frozen value. Pure: whoever calls it reads the environment and the files. */
+import { keySetUrl } from './key-set.ts';
 import { type VerificationKey, verificationKeys } from './keys.ts';
 import {
   APP_SETTINGS_VARIABLE,
@@ -25,8 +26,10 @@ export interface ConfigSources {
 export interface Config extends ParameterValues {
   /** `app.settings.*`, sorted by name. */
   readonly appSettings: readonly (readonly [string, string])[];
-  /** What `jwt-secret` stands for; null without one. */
+  /** What `jwt-secret` stands for; null without one, or where it is a URL. */
   readonly jwtKeys: readonly VerificationKey[] | null;
+  /** Where `jwt-secret` says that the keys are; null where it says itself. */
+  readonly jwtKeysUrl: string | null;
 }
 
 /** `config` is null exactly when there are errors. Errors and warnings are single lines without secrets. */
@@ -147,6 +150,8 @@ function keepFixed(values: ParameterValues, started: ParameterValues, reader: Re
   return isComplete(kept) ? kept : values;
 }
 
+const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
 const APP_SETTING = /^app\.settings\.[^.]+$/;
 
 function appSettings(sources: ConfigSources): readonly (readonly [string, string])[] {
@@ -192,15 +197,19 @@ function checkTogether(config: ParameterValues, reader: Reader): void {
   }
 }
 
-function jwtKeys(secret: Uint8Array, isBase64: boolean, reader: Reader): readonly VerificationKey[] | null {
-  const keys: Parsed<readonly VerificationKey[]> = verificationKeys(secret, isBase64);
-  if (keys.ok) return keys.value;
+type Keys = Pick<Config, 'jwtKeys' | 'jwtKeysUrl'>;
+const NO_KEYS: Keys = { jwtKeys: null, jwtKeysUrl: null };
+
+function jwtKeys(secret: Uint8Array, isBase64: boolean, reader: Reader): Keys {
+  const url = isBase64 ? null : keySetUrl(textOf(secret));
+  if (url?.ok) return { jwtKeys: null, jwtKeysUrl: url.value };
+  const keys: Parsed<readonly VerificationKey[]> = url ?? verificationKeys(secret, isBase64);
+  if (keys.ok) return { jwtKeys: keys.value, jwtKeysUrl: null };
   reader.errors.push(`${reader.label(parameters.jwtSecret)} is not right: it must be ${keys.allowed}.`);
-  return null;
+  return NO_KEYS;
 }
 
 const NEWLINE = 10;
-const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 /** `jwt-secret`, which need not be text when it stands in a file; a newline at its end is the editor's. */
 function secretBytes(values: ParameterValues, reader: Reader): Uint8Array | null {
@@ -227,7 +236,7 @@ export function resolveConfig(sources: ConfigSources): Resolved {
   const config: Config = Object.freeze({
     ...values,
     appSettings: appSettings(sources),
-    jwtKeys: secret && checked ? jwtKeys(secret, values.jwtSecretIsBase64, reader) : null,
+    ...(secret && checked ? jwtKeys(secret, values.jwtSecretIsBase64, reader) : NO_KEYS),
   });
   const warnings = [
     ...(ignored.length > 0 ? [`Ignored, since this version has no such parameter: ${ignored.join(', ')}.`] : []),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { introspect } from '../../test/introspect.ts';
-import { contentOf, isIntact, sameContent, snapshotVersion, timeOf } from './version.ts';
+import { contentOf, isIntact, sameContent, snapshotVersion, timeOf, withKeys } from './version.ts';
 
 test('equal content has an equal hash, another table another', async () => {
   const script = 'create table a (id int primary key); create table b (id int references a);';
@@ -33,4 +33,17 @@ test('a snapshot is intact after a trip as JSON, and no longer when changed', as
   const { snapshot } = await introspect('create table a (id int primary key);');
   expect(await isIntact(JSON.parse(JSON.stringify(snapshot)))).toBe(true);
   expect(await isIntact({ ...snapshot, routines: [], tables: [] })).toBe(false);
+});
+
+test('with other keys it is as intact, and another', async () => {
+  const { snapshot } = await introspect('create table a (id int primary key);');
+  const keys = { keys: [{ kty: 'RSA' }] };
+  const again = await withKeys(snapshot, keys, 1_000_000);
+  expect(again).toEqual({
+    ...snapshot,
+    loadedAt: 1_000_000,
+    version: await snapshotVersion(snapshot, 1_000_000, keys),
+  });
+  expect(await isIntact(again)).toBe(true);
+  expect(sameContent(again.version, snapshot.version)).toBe(false);
 });

@@ -53,6 +53,13 @@ export const sameContent = (one: string, other: string): boolean =>
 /** When the content of a version was loaded, in milliseconds since the epoch; NaN where that is not a version. */
 export const timeOf = (version: string): number => Number.parseInt(version.slice(0, version.indexOf('-')), 36);
 
+/** The same content with other keys, as of another time. */
+export async function withKeys(snapshot: Snapshot, keys: unknown, loadedAt: number): Promise<Snapshot> {
+  const [content] = contentOf(snapshot.version).split('-', 1);
+  const version = `${loadedAt.toString(36)}-${content}-${await hashOf(keys, KEYS_HASH_BYTES)}`;
+  return { ...snapshot, version, loadedAt };
+}
+
 /** Whether a snapshot's content is the one that its version was made of. */
 export const isIntact = async (snapshot: Snapshot): Promise<boolean> =>
   contentOf(snapshot.version).split('-', 1)[0] === (await contentHash(snapshot));

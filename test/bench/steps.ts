@@ -178,8 +178,8 @@ async function load(login: Login, names: readonly LoadName[]): Promise<ReadonlyM
   });
   try {
     const loaded = pooler.source.current();
-    if (loaded === null || config.jwtKeys === null) throw new Error('the schema was not loaded');
-    const state = nextState(null, loaded.snapshot, { keys: config.jwtKeys });
+    if (loaded === null) throw new Error('the schema was not loaded');
+    const state = nextState(null, loaded.snapshot, loaded.keys);
     const steps = new Map<LoadName, readonly Step[]>();
     for (const name of names) steps.set(name, await stepsOf(name, { config, state, hop: pooler.hop }));
     return steps;

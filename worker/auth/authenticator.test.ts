@@ -4,6 +4,7 @@ import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
 import { ApiError } from '../error.ts';
 import { Authenticator } from './authenticator.ts';
+import { UnknownKeyError } from './errors.ts';
 import type { KeySet } from './keys.ts';
 
 const secret = new TextEncoder().encode('reallyreallyreallyreallyverysafe');
@@ -205,5 +206,64 @@ describe('refused', () => {
   test('no token and no anonymous role', async () => {
     expect(await refusal(null, authenticator({ dbAnonRole: null }))).toMatchObject({ status: 401, code: 'PGRST302' });
     expect(await refusal(await sign('{}'), authenticator({ dbAnonRole: null }))).toMatchObject({ code: 'PGRST302' });
+  });
+});
+
+describe('keys of an issuer', () => {
+  const remote = async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+    const jwk = { ...(await exportJWK(publicKey)), kid: 'known' };
+    const token = (header: Readonly<Record<string, string>>) =>
+      new SignJWT({ role: 'alice' }).setProtectedHeader({ alg: 'ES256', ...header }).sign(privateKey);
+    return { auth: authenticator({}, { keys: [jwk], remote: 'fetched' }), token };
+  };
+
+  test('that has not answered yet are waited for by the client', async () => {
+    const auth = authenticator({}, { keys: [], remote: 'awaited' });
+    expect(await refusal(await sign('{}'), auth)).toMatchObject({ status: 503, code: 'EDGE012' });
+    expect(await auth.authenticate(null)).toMatchObject({ role: 'anon' });
+  });
+
+  test('verify as any', async () => {
+    const { auth, token } = await remote();
+    expect(await auth.authenticate(await token({ kid: 'known' }))).toMatchObject({ role: 'alice' });
+    expect(await auth.authenticate(await token({}))).toMatchObject({ role: 'alice' });
+  });
+
+  test('that lack the one of a token are told from bad tokens', async () => {
+    const { auth, token } = await remote();
+    const error = await refusal(await token({ kid: 'new' }), auth);
+    expect(error).toBeInstanceOf(UnknownKeyError);
+    expect(error).toMatchObject({
+      kid: 'new',
+      status: 401,
+      code: 'PGRST301',
+      headers: [[expect.any(String), expect.any(String)]],
+    });
+    const { token: stranger } = await remote();
+    expect(await refusal(await stranger({}), auth)).toMatchObject({ kid: null });
+  });
+
+  test('are not looked for because of what no key can make good', async () => {
+    const { auth, token } = await remote();
+    const { token: stranger } = await remote();
+    const bad = [
+      await stranger({ kid: 'known' }),
+      await token({ kid: 'x'.repeat(501) }),
+      await sign('{}', { alg: 'none', kid: 'new' }),
+      await sign('{}', { alg: 'HS256', kid: 'new' }),
+      `${await token({ kid: 'new' })}.x`,
+      '',
+    ];
+    for (const each of bad) expect(await refusal(each, auth)).not.toBeInstanceOf(UnknownKeyError);
+    const own = authenticator();
+    expect(await refusal(await sign('{}', { alg: 'HS256', kid: 'new' }), own)).not.toBeInstanceOf(UnknownKeyError);
+  });
+
+  test('never verify a symmetric signature', async () => {
+    const { auth } = await remote();
+    expect(await refusal(await sign('{"role":"alice"}', { alg: 'HS256', kid: 'known' }), auth)).toMatchObject({
+      code: 'PGRST301',
+    });
   });
 });

@@ -5,7 +5,7 @@
 import type { TokenEvent } from '../../shared/log.ts';
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
 import { checkClaims, checkTimes, type TimeClaims } from './claims.ts';
-import { badClaim, secretMissing, tokenRequired } from './errors.ts';
+import { badClaim, keysAwaited, secretMissing, tokenRequired } from './errors.ts';
 import { canonicalJson, hasDuplicateNames, parseLossless } from './json.ts';
 import type { KeySet } from './keys.ts';
 import { DEFAULT_ROLE_PATH, isObject, type Json, parseRolePath, type RolePath, roleAt } from './role-path.ts';
@@ -55,7 +55,7 @@ export class Authenticator {
 
   /**
    * The identity of a bearer token, or the anonymous one for null. At once where the token is known, so that the usual
-   * request waits for nothing. Throws ApiError PGRST300 to PGRST303.
+   * request waits for nothing. Throws ApiError PGRST300 to PGRST303 and EDGE012.
    */
   authenticate(token: string | null): Identity | Promise<Identity> {
     if (token === null) {
@@ -71,6 +71,7 @@ export class Authenticator {
 
   async #verify(token: string): Promise<Identity> {
     if (this.#keys === null) throw secretMissing();
+    if (this.#keys.remote === 'awaited') throw keysAwaited();
     const text = await verifyToken(token, this.#keys, this.#imported);
     const verified = this.#read(text);
     this.#keep(token, verified);

@@ -16,6 +16,24 @@ export const secretMissing = (): ApiError =>
 export const undecodable = (message: string, details: string | null = null): ApiError =>
   invalidToken('PGRST301', message, details);
 
+/** As `undecodable`: the key set lacks the key that the token names (null: it names none), and its issuer may have it by now. */
+export class UnknownKeyError extends ApiError {
+  readonly kid: string | null;
+
+  constructor(kid: string | null, { status, message, code, details, headers }: ApiError) {
+    super(status, { code, message, details }, { headers });
+    this.kid = kid;
+  }
+}
+
+/** The issuer of the keys has not answered yet. */
+export const keysAwaited = (): ApiError =>
+  new ApiError(503, {
+    code: 'EDGE012',
+    message: 'Tokens cannot be verified yet',
+    details: 'The key set has not been fetched from its issuer so far. Retrying.',
+  });
+
 /** No token, and no role for those without one. */
 export const tokenRequired = (): ApiError =>
   new ApiError(

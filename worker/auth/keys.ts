@@ -4,6 +4,8 @@ import { type CryptoKey, importJWK, type JWK } from 'jose';
 /** As the pooler hands it out; a plain secret is an `oct` key with alg HS256. */
 export interface KeySet {
   readonly keys: readonly JWK[];
+  /** They are an issuer's, which may have newer ones; `awaited`: it has not been heard of yet. */
+  readonly remote?: 'fetched' | 'awaited';
 }
 
 /** Signature algorithms by key type. ECDSA's curve is fixed by the algorithm (RFC 7518, section 3.4). */

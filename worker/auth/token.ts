@@ -1,6 +1,7 @@
 /** Verifies a token's signature: RFC 7515 compact form, by jose, with PostgREST's errors. */
 import { type CryptoKey, compactVerify } from 'jose';
-import { undecodable } from './errors.ts';
+import type { ApiError } from '../error.ts';
+import { UnknownKeyError, undecodable } from './errors.ts';
 import { candidates, importKey, isSignatureAlgorithm, type KeySet } from './keys.ts';
 
 /** Keys made usable before, by algorithm and place in the set; finished values, shared by requests. */
@@ -44,6 +45,17 @@ function readHeader(part: string): Header {
   return { alg: header.alg, kid };
 }
 
+/** Characters of a key's name that is looked for: anybody can write one. */
+const LONGEST_KID = 500;
+
+/** That no key fits. Where an issuer may have another one by now, the error says which. */
+function noKey(set: KeySet, { alg, kid }: Header, details: string): ApiError {
+  const error = undecodable('No suitable key or wrong key type', details);
+  const isKnown = kid !== undefined && (kid.length > LONGEST_KID || set.keys.some((key) => key.kid === kid));
+  // An issuer's keys are never symmetric.
+  return set.remote === undefined || isKnown || alg.startsWith('HS') ? error : new UnknownKeyError(kid ?? null, error);
+}
+
 /** The payload's text of a token that one of the keys has signed; throws PGRST301 otherwise. */
 export async function verifyToken(token: string, set: KeySet, imported: ImportedKeys): Promise<string> {
   if (token === '') throw undecodable('Empty JWT is sent in Authorization header');
@@ -53,10 +65,11 @@ export async function verifyToken(token: string, set: KeySet, imported: Imported
     throw undecodable(`Expected 3 parts in JWT; got ${parts.length}`);
   }
   if (!parts.every((p) => BASE64URL.test(p) && p.length % 4 !== 1) || rest.length !== 1) throw cryptoFailed();
-  const { alg, kid } = readHeader(head);
+  const header = readHeader(head);
+  const { alg, kid } = header;
   const keys = candidates(set, alg, kid);
   if (keys.length === 0) {
-    throw undecodable('No suitable key or wrong key type', 'No suitable key was found to decode the JWT');
+    throw noKey(set, header, 'No suitable key was found to decode the JWT');
   }
   for (const key of keys) {
     const name = `${alg}:${set.keys.indexOf(key)}`;
@@ -73,5 +86,5 @@ export async function verifyToken(token: string, set: KeySet, imported: Imported
       // Another key may fit; that none did is reported below.
     }
   }
-  throw undecodable('No suitable key or wrong key type', 'None of the keys was able to decode the JWT');
+  throw noKey(set, header, 'None of the keys was able to decode the JWT');
 }

@@ -1,11 +1,10 @@
 /** Where the poolers are, and the secret that is shared with them, as the worker is told. */
+import { isLoopback } from '../../shared/loopback.ts';
 
 /** A pooler's address or the secret cannot be used. The message names neither. */
 export class HopConfigError extends Error {
   override readonly name = 'HopConfigError';
 }
-
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** How many poolers a worker may be given: more is a mistake. */
 const MOST = 32;
@@ -17,7 +16,7 @@ function checkedBase(url: string): string {
   if (protocol !== 'https:' && protocol !== 'http:') {
     throw new HopConfigError('EDGEREST_POOLER_URL must begin with https:// or http://.');
   }
-  if (protocol === 'http:' && !LOOPBACK.test(hostname)) {
+  if (protocol === 'http:' && !isLoopback(hostname)) {
     throw new HopConfigError('EDGEREST_POOLER_URL must be https, except on loopback.');
   }
   if (username !== '' || search !== '') throw new HopConfigError('EDGEREST_POOLER_URL has no place for credentials.');

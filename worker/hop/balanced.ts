@@ -111,13 +111,17 @@ export class BalancedHop implements Hop, StateFetcher {
     }
   }
 
-  async fetchState(known: readonly string[], signal: AbortSignal | null): Promise<FetchedState> {
+  async fetchState(
+    known: readonly string[],
+    signal: AbortSignal | null,
+    unknown: string | null = null,
+  ): Promise<FetchedState> {
     const tried: Pooler[] = [];
     let answer: FetchedState = { kind: 'none' };
     for (let pooler = this.#next(tried); pooler !== null; pooler = this.#next(tried)) {
       tried.push(pooler);
       const isLast = tried.length === Math.min(this.#poolers.length, MOST_ATTEMPTS);
-      answer = await askedFor(pooler, known, signal, isLast ? null : ASK_PATIENCE);
+      answer = await askedFor(pooler, [known, unknown], signal, isLast ? null : ASK_PATIENCE);
       if (answer.kind === 'new' || answer.kind === 'same') {
         pooler.trust();
         return answer;
@@ -142,17 +146,17 @@ export class BalancedHop implements Hop, StateFetcher {
 /** Asks one pooler, for so many milliseconds. */
 async function askedFor(
   pooler: Pooler,
-  known: readonly string[],
+  [known, unknown]: readonly [known: readonly string[], unknown: string | null],
   signal: AbortSignal | null,
   patience: number | null,
 ): Promise<FetchedState> {
-  if (patience === null) return await fetchState(pooler.client, known, signal);
+  if (patience === null) return await fetchState(pooler.client, known, signal, unknown);
   const gaveUp = new AbortController();
   const giveUp = (): void => gaveUp.abort();
   const timer = setTimeout(giveUp, patience);
   signal?.addEventListener('abort', giveUp);
   try {
-    return await fetchState(pooler.client, known, gaveUp.signal);
+    return await fetchState(pooler.client, known, gaveUp.signal, unknown);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', giveUp);

@@ -8,15 +8,23 @@ export type FetchedState =
   | { readonly kind: 'new'; readonly snapshot: Snapshot; readonly keys: KeySet | null }
   | Exclude<FetchedSnapshot, { readonly kind: 'new' }>;
 
-/** Asks one pooler, unless it has one of the known versions' content. Never throws. */
+/**
+ * Asks one pooler, unless it has one of the known versions' content. `unknown`: a key that it looks for first, as in fetchKeys.
+ * Never throws.
+ */
 export async function fetchState(
   pooler: Pick<PoolerClient, 'fetchSnapshot' | 'fetchKeys'>,
   known: readonly string[],
   signal: AbortSignal | null,
+  unknown: string | null = null,
 ): Promise<FetchedState> {
+  const found = unknown === null ? null : await pooler.fetchKeys(signal, unknown);
+  if (found?.kind === 'failed') return found;
+  const version = found?.snapshot ?? null;
+  if (version !== null && known.some((one) => sameContent(one, version))) return { kind: 'same', version };
   const [answer, early] = await Promise.all([
     pooler.fetchSnapshot(known, signal),
-    known.length === 0 ? pooler.fetchKeys(signal) : null,
+    found ?? (known.length === 0 ? pooler.fetchKeys(signal) : null),
   ]);
   if (answer.kind !== 'new') return answer;
   const { snapshot } = answer;

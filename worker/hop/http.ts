@@ -134,9 +134,10 @@ export class HttpHop implements PoolerClient {
     }
   }
 
-  async fetchKeys(signal: AbortSignal | null): Promise<FetchedKeys> {
+  async fetchKeys(signal: AbortSignal | null, unknown: string | null = null): Promise<FetchedKeys> {
     try {
-      const response = await this.#get('/v1/keys', {}, signal);
+      const query = unknown === null ? '' : `?${new URLSearchParams({ unknown })}`;
+      const response = await this.#get(`/v1/keys${query}`, {}, signal);
       if (response.status !== 200) {
         const answer = await noAnswer(response);
         return answer.kind === 'none' ? fetchFailed('The schema cache has not been loaded yet.') : answer;

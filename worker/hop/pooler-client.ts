@@ -24,8 +24,11 @@ export type FetchedKeys =
 export interface PoolerClient extends Hop {
   /** The pooler's snapshot, if its content is none of those of these versions. Never throws. */
   fetchSnapshot(known: readonly string[], signal: AbortSignal | null): Promise<FetchedSnapshot>;
-  /** The keys that verify tokens; null where the pooler has none. For memory only. Never throws. */
-  fetchKeys(signal: AbortSignal | null): Promise<FetchedKeys>;
+  /**
+   * The keys that verify tokens; null where the pooler has none. For memory only. `unknown`: the name of a key that a token has and
+   * the known ones lack ('' for a token that names none), for which the pooler looks first. Never throws.
+   */
+  fetchKeys(signal: AbortSignal | null, unknown?: string | null): Promise<FetchedKeys>;
   /** Whether it serves. Never throws. */
   isLive(signal: AbortSignal | null): Promise<boolean>;
 }

@@ -3,6 +3,7 @@ import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import { emptySnapshot } from '../../shared/snapshot/snapshot.fixture.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { contentOf } from '../../shared/snapshot/version.ts';
+import { UnknownKeyError, undecodable } from '../auth/errors.ts';
 import type { State } from '../state.ts';
 import { fetchState } from './fetch-state.ts';
 import { type Fetch, HttpHop } from './http.ts';
@@ -48,11 +49,17 @@ class Pooler {
   questions = 0;
   keys = 0;
   sent = 0;
+  /** The key that its issuer gives it when it is asked for. */
+  issued: string | null = null;
+  /** The names of keys that it was asked for. */
+  readonly unknown: (string | null)[] = [];
 
   readonly fetch: Fetch = async (url, init) => {
     const isSnapshot = url.endsWith('/v1/snapshot');
     if (isSnapshot) this.questions++;
     else this.keys++;
+    const { searchParams } = new URL(url);
+    if (searchParams.has('unknown')) this.#find(searchParams.get('unknown'));
     const answer = isSnapshot ? this.#snapshot(new Headers(init.headers).get('if-none-match')) : this.#keys();
     const aborted = new Promise<never>((_, reject) => {
       init.signal?.addEventListener('abort', () => reject(new Error('aborted')));
@@ -61,6 +68,13 @@ class Pooler {
     if (this.away) throw new TypeError('fetch failed');
     return this.isStranger ? refusal : answer;
   };
+
+  #find(kid: string | null): void {
+    this.unknown.push(kid);
+    if (kid !== this.issued || this.loaded === null) return;
+    this.issued = null;
+    this.loaded += 1;
+  }
 
   #keys(): Response {
     const keys = this.secret === null ? null : { keys: [{ kty: 'oct', k: this.secret, alg: 'HS256' }] };
@@ -107,7 +121,7 @@ function worker(): Worker {
   const background: Promise<unknown>[] = [];
   const states = ({ fetch }: Pooler = pooler): RemoteStates => {
     const hop = new HttpHop({ url: 'http://localhost:1', secret: 's'.repeat(32), fetch });
-    const fetcher: StateFetcher = { fetchState: (known, signal) => fetchState(hop, known, signal) };
+    const fetcher: StateFetcher = { fetchState: (known, signal, unknown) => fetchState(hop, known, signal, unknown) };
     return new RemoteStates(fetcher, isolate, (work) => background.push(work));
   };
   return { pooler, isolate, background, states };
@@ -337,27 +351,77 @@ test('keys from before the snapshot are fetched once more', async () => {
   expect(pooler.keys).toBe(2);
 });
 
+const refused = undecodable('No suitable key or wrong key type');
+
 describe('a token that was refused', () => {
   test('is judged again where the pooler has changed its keys', async () => {
     const { pooler, states } = await warm();
     pooler.loaded = 2;
-    expect(await settled(states().afterRefusal('v1'))).toBe('v2');
+    expect(await settled(states().afterRefusal('v1', refused))).toBe('v2');
   });
 
   test('is refused where it has not, or cannot be asked', async () => {
     const { pooler, states } = await warm();
-    expect(await settled(states().afterRefusal('v1'))).toBeNull();
+    expect(await settled(states().afterRefusal('v1', refused))).toBeNull();
     pooler.away = true;
-    expect(await settled(states().afterRefusal('v1'))).toBeNull();
+    expect(await settled(states().afterRefusal('v1', refused))).toBeNull();
   });
 
   test('asks hardly more than once a second however many there are', async () => {
     const { pooler, states } = await warm();
     const before = pooler.questions;
-    const all = Array.from({ length: 50 }, () => states().afterRefusal('v1'));
+    const all = Array.from({ length: 50 }, () => states().afterRefusal('v1', refused));
     await vi.advanceTimersByTimeAsync(500);
-    expect(await Promise.all([...all, states().afterRefusal('v1')])).toEqual(Array(51).fill(null));
+    expect(await Promise.all([...all, states().afterRefusal('v1', refused)])).toEqual(Array(51).fill(null));
     expect(pooler.questions - before).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('a token with a key that is not known', () => {
+  const unknown = (kid: string | null): UnknownKeyError => new UnknownKeyError(kid, refused);
+
+  test('has the pooler look for it, and is judged again by what it found', async () => {
+    const { pooler, states } = await warm();
+    pooler.issued = 'new/key';
+    expect(await settled(states().afterRefusal('v1', unknown('new/key')))).toBe('v2');
+    expect(pooler.unknown).toEqual(['new/key']);
+    expect(versionOf(await states().current())).toBe('v2');
+  });
+
+  test('does so even where the pooler was asked for a snapshot a moment ago', async () => {
+    const { pooler, states } = await warm();
+    await settled(states().newerThan('v1'));
+    pooler.issued = 'new';
+    await states().newerThan('v1');
+    expect(await settled(states().afterRefusal('v1', unknown('new')))).toBe('v2');
+  });
+
+  test('is refused where nobody has it, at the price of one question a second', async () => {
+    const { pooler, states } = await warm();
+    const questions = pooler.questions;
+    for (const kid of ['a', 'b', null]) expect(await states().afterRefusal('v1', unknown(kid))).toBeNull();
+    await vi.advanceTimersByTimeAsync(1001);
+    expect(await states().afterRefusal('v1', unknown(null))).toBeNull();
+    expect(pooler.unknown).toEqual(['a', '']);
+    expect(pooler.questions).toBe(questions);
+  });
+
+  test('is refused where the pooler is away, and the next one asks again', async () => {
+    const { pooler, states } = await warm();
+    pooler.away = true;
+    expect(await states().afterRefusal('v1', unknown('new'))).toBeNull();
+    pooler.away = false;
+    pooler.issued = 'new';
+    expect(await settled(states().afterRefusal('v1', unknown('new')))).toBe('v2');
+  });
+
+  test('gets what another has found', async () => {
+    const { pooler, states } = await warm();
+    pooler.issued = 'new';
+    const both = [states().afterRefusal('v1', unknown('new')), states().afterRefusal('v1', unknown('new'))];
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect((await Promise.all(both)).map(versionOf)).toEqual(['v2', 'v2']);
+    expect(await settled(states().afterRefusal('v1', unknown('new')))).toBe('v2');
   });
 });
 

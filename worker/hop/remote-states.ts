@@ -1,5 +1,6 @@
 /** Where a worker that is elsewhere plans: on the snapshot it got from a pooler over the hop. */
 import { sameContent, timeOf } from '../../shared/snapshot/version.ts';
+import { UnknownKeyError } from '../auth/errors.ts';
 import type { ApiError } from '../error.ts';
 import { noSchemaCache, refusedByPooler } from '../response/errors.ts';
 import { nextState, type State, type StateSource } from '../state.ts';
@@ -54,6 +55,8 @@ export class Isolate {
   /** The number of the latest that has come to an end, and why it got no answer, if so. */
   ended = 0;
   failure: ApiError | null = null;
+  /** When a pooler was asked for a key what it then answered. */
+  keysAsked = Number.NEGATIVE_INFINITY;
 
   /**
    * Takes note of what a pooler had when it was asked: the newest is planned on, or whatever there is where nobody speaks for
@@ -94,7 +97,7 @@ const errorOf = ({ message, refusal }: FetchFailure): ApiError =>
 
 /** Asks a pooler, any one. */
 export interface StateFetcher {
-  fetchState(known: readonly string[], signal: AbortSignal | null): Promise<FetchedState>;
+  fetchState(known: readonly string[], signal: AbortSignal | null, unknown?: string | null): Promise<FetchedState>;
 }
 
 /** One for each request: its background work goes through `waitUntil`. */
@@ -127,7 +130,8 @@ export class RemoteStates implements StateSource {
     return this.#answerUnless(version);
   }
 
-  async afterRefusal(version: string): Promise<State | null> {
+  async afterRefusal(version: string, refusal: ApiError): Promise<State | null> {
+    if (refusal instanceof UnknownKeyError) return await this.#withKey(version, refusal.kid ?? '');
     if (since(this.#isolate.confirmed) < KEYS_FRESH) return this.#answerUnless(version);
     try {
       return await this.newerThan(version);
@@ -144,6 +148,18 @@ export class RemoteStates implements StateSource {
     }
     if (!isolate.isWorthAsking(version) || since(isolate.asked) < ASK_INTERVAL) return;
     this.#waitUntil(this.#ask());
+  }
+
+  /** Has a pooler look for a key that a token names. Each asks by itself: an answer for another token may be a moment too old. */
+  async #withKey(version: string, kid: string): Promise<State | null> {
+    const isolate = this.#isolate;
+    if (since(isolate.keysAsked) < KEYS_FRESH) return this.#answerUnless(version);
+    const asked = Date.now();
+    const answer = await this.#fetch(kid);
+    if ('failure' in answer) return null;
+    isolate.keysAsked = asked;
+    isolate.answer = answer.state;
+    return this.#answerUnless(version);
   }
 
   /** What a pooler had at the latest question, whether or not it is what others are planned on. */
@@ -173,10 +189,10 @@ export class RemoteStates implements StateSource {
   }
 
   /** Asks a pooler and keeps what the answer gives: the state of what it has, or why there is none. */
-  async #fetch(): Promise<{ readonly state: State } | { readonly failure: ApiError }> {
+  async #fetch(unknown: string | null = null): Promise<{ readonly state: State } | { readonly failure: ApiError }> {
     const isolate = this.#isolate;
     const asked = Date.now();
-    isolate.asked = asked;
+    if (unknown === null) isolate.asked = asked;
     const gaveUp = new AbortController();
     const timer = setTimeout(() => gaveUp.abort(), ASK_PATIENCE);
     try {
@@ -184,6 +200,7 @@ export class RemoteStates implements StateSource {
       const answer = await this.#poolers.fetchState(
         known.map(({ schema }) => schema.version),
         gaveUp.signal,
+        unknown,
       );
       switch (answer.kind) {
         case 'none':

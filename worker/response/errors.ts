@@ -1,5 +1,6 @@
 /** Errors as responses, and failures of transactions as errors. */
 import type { TransactionFailure } from '../../shared/hop/types.ts';
+import { keysAwaited } from '../auth/errors.ts';
 import { ApiError } from '../error.ts';
 import { readGuardFailure } from '../sql/guards.ts';
 import { byteString } from './bytes.ts';
@@ -157,6 +158,8 @@ export function refusedByPooler(reason: string): ApiError {
           ],
         },
       );
+    case 'keys':
+      return keysAwaited();
     case 'role':
       return new ApiError(403, { code: 'EDGE007', message: 'The role is not allowed here' });
     case 'size':
