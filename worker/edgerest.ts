@@ -34,7 +34,7 @@ export interface EdgerestOptions {
   readonly report?: (error: unknown) => void;
   /** Where the log goes, as the pooler's `log-level` asks for it; `consoleLog` by default. */
   readonly log?: WorkerLog;
-  /** The address and the protocol that a request came by, for the access log. They are unknown by default. */
+  /** The address and the protocol that a request came by, for the access log and the pooler's queue. They are unknown by default. */
   readonly client?: (request: Request) => { readonly address: string | null; readonly protocol: string };
 }
 
@@ -67,12 +67,13 @@ export function createEdgerest(options: EdgerestOptions): EdgerestFetch {
   const tell = report ?? ((error: unknown) => console.error(error));
   return async (request, context) => {
     const waitUntil = (work: Promise<unknown>): void => context?.waitUntil(work);
+    const transport = options.client?.(request);
     const hop = new BalancedHop(poolers, waitUntil);
     const states = new RemoteStates(hop, isolate, waitUntil);
     const backend = { states, hop, report: tell, ...(basePath === undefined ? {} : { basePath }) };
     let raw: RawRequest;
     try {
-      raw = await toRawRequest(request);
+      raw = { ...(await toRawRequest(request)), address: transport?.address ?? null };
     } catch (error) {
       // Usually the client has gone while it was sending.
       if (error instanceof ApiError) return toResponse(respondError(error), request.method);
@@ -80,7 +81,7 @@ export function createEdgerest(options: EdgerestOptions): EdgerestFetch {
     }
     const exchange = new Exchange();
     const answer = await handle(raw, backend, request.signal ?? null, exchange);
-    writeLog(log, exchange, answer, () => clientOf(raw, options.client?.(request)));
+    writeLog(log, exchange, answer, () => clientOf(raw, transport));
     // A client that is still sending may not be reading yet.
     if (raw.body instanceof LargeBody) await raw.body.discard();
     return toResponse(answer, request.method);

@@ -68,6 +68,7 @@ interface Context {
   readonly backend: Backend;
   readonly signal: CancelSignal | null;
   readonly token: string | null;
+  readonly address: string | null;
   readonly identity: Identity;
   readonly timing: ServerTiming | null;
   readonly exchange: Exchange | null;
@@ -97,7 +98,7 @@ async function answer(
   }
   timing?.lap();
   if (exchange !== null) exchange.role = identity.role;
-  const context = { backend, signal, token, identity, timing, exchange };
+  const context = { backend, signal, token, address: raw.address ?? null, identity, timing, exchange };
   try {
     return await attempt(raw, state, context);
   } catch (error) {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { request } from './request/request.fixture.ts';
 import { documentRequest } from './transaction.ts';
 
-const caller = { identity: { role: 'anon', claims: '{}', authenticated: false }, token: null };
+const caller = { identity: { role: 'anon', claims: '{}', authenticated: false }, token: null, address: null };
 
 function sent(headers: readonly (readonly [string, string])[]): { headers: unknown; cookies: unknown } {
   const plan = { kind: 'inspect', schema: 'public', headersOnly: false } as const;

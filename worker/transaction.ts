@@ -46,6 +46,7 @@ export function payloadOf({ payload }: ApiRequest): PayloadBody | null {
 interface Caller {
   readonly identity: Identity;
   readonly token: string | null;
+  readonly address: string | null;
 }
 
 export function transactionRequest(
@@ -105,6 +106,7 @@ function circumstances(
     headers: jsonObject(request.headers),
     cookies: jsonObject(request.cookies),
     ...(traceparent !== null && isTraceparent(traceparent) ? { traceparent } : {}),
+    ...(caller.address === null ? {} : { address: caller.address }),
     timezone: request.preferences.timezone === null ? null : decodeByteString(request.preferences.timezone),
     deadline: null,
   };

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { CancelSignal } from '../../shared/hop/cancellation.ts';
 import type { Hop, TransactionOutcome } from '../../shared/hop/types.ts';
 import type { LogLevel } from '../../shared/log.ts';
-import type { ObserveAnswer } from '../../worker/adapters/node.ts';
+import { clientAddress, type ObserveAnswer } from '../../worker/adapters/node.ts';
 import type { ApiError } from '../../worker/error.ts';
 import { accessLine, type Client, diagnostics, Exchange, isLogged } from '../../worker/observe.ts';
 import { fromFailure } from '../../worker/response/errors.ts';
@@ -25,10 +25,8 @@ function sparing(): (failure: ApiError | null) => boolean {
   };
 }
 
-const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/;
-
 const clientOf = (request: IncomingMessage): Client => ({
-  address: request.socket.remoteAddress?.replace(MAPPED_IPV4, '') ?? null,
+  address: clientAddress(request, false),
   method: request.method ?? '',
   target: request.url ?? '',
   protocol: `HTTP/${request.httpVersion}`,

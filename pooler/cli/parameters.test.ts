@@ -147,6 +147,35 @@ describe('the pool', () => {
     await busy;
   });
 
+  test('serves tenants and anonymous networks in turn', async () => {
+    const { ask } = await serve({
+      PGRST_JWT_SECRET: SECRET,
+      EDGEREST_QUEUE_KEY: '$.tenant',
+      EDGEREST_BEHIND_PROXY: 'true',
+    });
+    const token = async (tenant: string): Promise<string> =>
+      new SignJWT({ tenant, role: anon }).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(SECRET));
+    const red = { authorization: `Bearer ${await token('red')}` };
+    const blue = { authorization: `Bearer ${await token('blue')}` };
+    const near = { 'x-forwarded-for': '192.0.2.1' };
+    const far = { 'x-forwarded-for': '192.0.2.1, 2001:db8::1' };
+    let answered = 0;
+    const nap = async (headers: Record<string, string>): Promise<number> => {
+      expect((await ask('/rpc/nap?seconds=0.05', { headers })).status).toBe(200);
+      return answered++;
+    };
+    // Twenty wait of the one, then the other's single request comes.
+    const first = Array.from({ length: 20 }, () => nap(red));
+    await Promise.race(first);
+    expect(await nap(blue)).toBeLessThan(8);
+    await Promise.all(first);
+    answered = 0;
+    const second = Array.from({ length: 20 }, () => nap(near));
+    await Promise.race(second);
+    expect(await nap(far)).toBeLessThan(8);
+    await Promise.all(second);
+  });
+
   test.each(['PGRST_DB_POOL_MAX_IDLETIME', 'PGRST_DB_POOL_MAX_LIFETIME'])(
     'closes connections after %s',
     async (name) => {

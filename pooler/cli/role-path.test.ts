@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { claimAt, parseClaimPath } from '../../shared/config/claim-path.ts';
 import { type Config, resolveConfig } from '../../shared/config/resolve.ts';
-import { parseRolePath, roleAt } from '../../worker/auth/role-path.ts';
 import { checkRolePath } from './role-path.ts';
 
 function configOf(path: string): Config {
@@ -34,8 +34,8 @@ test.each([
   ['.r[?(@ *== "x")]', '$.r[?search(@, "x")]', { r: ['w', 'axb'] }],
 ])('%s is in the old form: the warning says how it is written now', (old, path, claims) => {
   expect(check(old)).toEqual({ errors: [], warnings: [expect.stringContaining(`As JSONPath it is ${path}.`)] });
-  const [before, after] = [parseRolePath(old), parseRolePath(path)];
+  const [before, after] = [parseClaimPath(old), parseClaimPath(path)];
   if (before === null || after === null) throw new Error('not a path');
-  expect(roleAt(after, claims)).toBe(roleAt(before, claims));
-  expect(roleAt(after, claims)).not.toBeNull();
+  expect(claimAt(after, claims)).toBe(claimAt(before, claims));
+  expect(claimAt(after, claims)).not.toBeNull();
 });

@@ -1,8 +1,9 @@
 /** What the command line has to say of `jwt-role-claim-key`. */
-import type { Config } from '../../shared/config/resolve.ts';
-import { parseRolePath, type RolePath } from '../../worker/auth/role-path.ts';
 
-type Step = Extract<RolePath, { kind: 'deprecated' }>['steps'][number];
+import { type ClaimPath, parseClaimPath } from '../../shared/config/claim-path.ts';
+import type { Config } from '../../shared/config/resolve.ts';
+
+type Step = Extract<ClaimPath, { kind: 'deprecated' }>['steps'][number];
 type Filter = Extract<Step, { kind: 'filter' }>;
 
 const quoted = (text: string): string => JSON.stringify(text);
@@ -40,7 +41,7 @@ export function checkRolePath({ jwtRoleClaimKey: text }: Config): {
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
 } {
-  const path = parseRolePath(text);
+  const path = parseClaimPath(text);
   if (path === null) {
     return { errors: [`jwt-role-claim-key is ${quoted(text)}: it must be a path like $.role.`], warnings: [] };
   }
@@ -54,7 +55,7 @@ export function checkRolePath({ jwtRoleClaimKey: text }: Config): {
 
 /** The path as `--dump-config` shows it: an old one with every name in quotes, as PostgREST does. */
 export function showRolePath(text: string): string {
-  const path = parseRolePath(text);
+  const path = parseClaimPath(text);
   if (path?.kind !== 'deprecated') return text.replaceAll('$', '$$$$');
   const parts = path.steps.map((step) => {
     if (step.kind === 'index') return `[${step.index}]`;

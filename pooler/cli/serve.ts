@@ -53,6 +53,7 @@ function apiServer({ config, observe, pooler }: Program): { readonly server: Ser
     bodyLimit: config.maxBodySize,
     server: `edgerest/${VERSION}`,
     observe: observeAnswers(observe),
+    behindProxy: config.behindProxy,
   });
   const server = createServer(
     {

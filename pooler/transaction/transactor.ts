@@ -16,6 +16,7 @@ import type { CancelSignal, Flight } from '../wire/index.ts';
 import { BodyStream } from './body-stream.ts';
 import { type Caller, type FlightPlan, FlightWriter, mayStream } from './flight.ts';
 import { failureOf, outcomeOf, textsOf } from './outcome.ts';
+import { QueueKeys } from './queue-key.ts';
 import { AllowedRoles, RoleRule } from './roles.ts';
 
 /** The keys for tokens have not come from their issuer yet: nothing is known of a token. */
@@ -68,6 +69,7 @@ interface Derived {
   readonly facts: DatabaseFacts;
   readonly writer: FlightWriter;
   readonly rule: RoleRule;
+  readonly queueKeys: QueueKeys;
 }
 
 /** Under new facts what was learnt of roles under older ones is forgotten. */
@@ -75,8 +77,10 @@ function derive(facts: DatabaseFacts, before: Derived | null): Derived {
   const { config, trust, roles } = facts;
   const own = trust.kind === 'process' || (trust.kind === 'token' && trust.own === true);
   const allowed = own ? null : new AllowedRoles(config.allowedRoles, config.dbAnonRole);
-  const writer = before?.facts.config === config ? before.writer : new FlightWriter(config);
-  return { facts, writer, rule: new RoleRule(roles, allowed) };
+  const kept = before?.facts.config === config ? before : null;
+  const writer = kept?.writer ?? new FlightWriter(config);
+  const queueKeys = kept?.queueKeys ?? new QueueKeys(config);
+  return { facts, writer, queueKeys, rule: new RoleRule(roles, allowed) };
 }
 
 class Transactor implements Hop {
@@ -150,7 +154,7 @@ class Transactor implements Hop {
     facts: DatabaseFacts,
   ): Promise<TransactionOutcome> {
     const { role } = caller;
-    const { rule, writer } = this.#derivedFrom(facts);
+    const { rule, writer, queueKeys } = this.#derivedFrom(facts);
     const decision = rule.decide(role);
     if (decision.kind === 'refused') return Promise.resolve(this.#error(decision.failure));
     const refused = writer.check(request);
@@ -158,6 +162,7 @@ class Transactor implements Hop {
 
     const guarded = decision.kind === 'guard';
     const { logQuery } = facts.config;
+    const key = queueKeys.of(caller, request.address ?? null);
     let sent: readonly string[] = [];
     const write = (sink: BodyStream | null): FlightPlan => {
       const plan = writer.write(request, payload, caller, {
@@ -171,8 +176,8 @@ class Transactor implements Hop {
       return plan;
     };
     const outcome = mayStream(request)
-      ? this.#stream(request, signal, role, write)
-      : this.#fly(request, write(null), signal, role);
+      ? this.#stream(request, signal, key, write)
+      : this.#fly(request, write(null), signal, key);
     if (!guarded && !logQuery) return outcome;
     return outcome.then((known) => {
       if (guarded && known.ok) rule.passed(role);
@@ -184,10 +189,10 @@ class Transactor implements Hop {
     request: TransactionRequest,
     plan: FlightPlan,
     signal: CancelSignal | null,
-    role: string,
+    key: string,
   ): Promise<TransactionOutcome> {
     const flight = flightOf(request, plan, signal);
-    return this.#options.pool.run(flight, admissionOf(flight, role)).then(
+    return this.#options.pool.run(flight, admissionOf(flight, key)).then(
       (result) => outcomeOf(request, plan, result, this.#options.database()?.snapshot ?? request.snapshot),
       (error: unknown) => this.#error(failureOf(error, request)),
     );
@@ -197,7 +202,7 @@ class Transactor implements Hop {
   #stream(
     request: TransactionRequest,
     signal: CancelSignal | null,
-    role: string,
+    key: string,
     write: (sink: BodyStream) => FlightPlan,
   ): Promise<TransactionOutcome> {
     return new Promise((resolve, reject) => {
@@ -206,7 +211,7 @@ class Transactor implements Hop {
         const snapshot = this.#options.database()?.snapshot ?? request.snapshot;
         resolve({ ok: true, snapshot, statements, body, length });
       });
-      this.#fly(request, write(stream), stream, role).then(
+      this.#fly(request, write(stream), stream, key).then(
         (outcome) => {
           stream.finish(outcome.ok ? null : outcome.failure.message);
           resolve(outcome);
@@ -227,12 +232,12 @@ async function collected(payload: AsyncIterable<Uint8Array>): Promise<readonly U
   return pieces.end();
 }
 
-/** Queued under the role; a connection that served the same role and schema has the statements prepared. */
-function admissionOf(flight: Flight, role: string): Admission {
+/** A connection that served the same role and schema has the statements prepared. */
+function admissionOf(flight: Flight, key: string): Admission {
   const scope = flight.statements.at(-1)?.scope ?? '';
   return {
     scope,
-    key: role,
+    key,
     ...(flight.deadline !== undefined && { deadline: flight.deadline }),
     ...(flight.signal && { signal: flight.signal }),
   };

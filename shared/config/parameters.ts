@@ -4,6 +4,7 @@
  */
 import { LOG_LEVELS } from '../log.ts';
 import {
+  claimPath,
   commaList,
   fileMode,
   flag,
@@ -180,6 +181,7 @@ export const parameters = {
   poolerTlsCert: optional('edgerest-pooler-tls-cert', string, { fixed: true }),
   poolerTlsKey: optional('edgerest-pooler-tls-key', string, { fixed: true }),
   poolerUrl: optional('edgerest-pooler-url', poolerUrl, { ...worker, fixed: true }),
+  queueKey: optional('edgerest-queue-key', claimPath),
   queueLength: parameter('edgerest-queue-length', 1000, integer(0), { fixed: true }),
   sessionReset: parameter('edgerest-session-reset', 'auto', word('off', 'auto', 'full')),
 } as const;

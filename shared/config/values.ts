@@ -2,7 +2,9 @@
  * How a parameter's text becomes its value. The coercions are PostgREST's (Config.hs), except that text which it would
  * silently replace by the default is an error here: it stops the start and says what is allowed.
  */
+
 import { type QualifiedIdentifier, qualified } from '../sql/identifiers.ts';
+import { parseClaimPath } from './claim-path.ts';
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly allowed: string };
 
@@ -99,6 +101,10 @@ export const mountPath: Parse<string> = (text) => {
   const path = text.replace(/\/+$/, '');
   return /^(\/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*$/.test(path) ? accept(path) : reject('a path such as /rest/v1');
 };
+
+/** Where in a token's claims something stands. */
+export const claimPath: Parse<string> = (text) =>
+  parseClaimPath(text) === null ? reject('a path like $.tenant') : accept(text);
 
 /** A shared secret: at least 32 bytes. */
 export const secret: Parse<string> = (text) =>

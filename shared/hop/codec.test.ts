@@ -30,6 +30,7 @@ const request: TransactionRequest = {
   path: '/user',
   headers: '{"accept":"*/*"}',
   cookies: '{}',
+  address: '192.0.2.7',
   timezone: null,
   isolation: 'repeatable read',
   access: 'read write',

@@ -109,6 +109,15 @@ function statement(value: unknown, at: string): Statement {
   };
 }
 
+/** As text, an address of IPv6 with its zone has no more characters. */
+const ADDRESS_LIMIT = 64;
+
+function address(value: unknown, at: string): string {
+  const result = text(value, at);
+  if (result.length > ADDRESS_LIMIT) throw new Wrong(at);
+  return result;
+}
+
 function traceparent(value: unknown, at: string): string {
   const result = text(value, at);
   if (!isTraceparent(result)) throw new Wrong(at);
@@ -142,6 +151,7 @@ export const readHead = (json: unknown): Read<TransactionRequest> =>
       headers: text(head.headers, 'headers'),
       cookies: text(head.cookies, 'cookies'),
       ...(head.traceparent === undefined ? {} : { traceparent: traceparent(head.traceparent, 'traceparent') }),
+      ...(head.address === undefined ? {} : { address: address(head.address, 'address') }),
       timezone: textOrNull(head.timezone, 'timezone'),
       isolation: head.isolation === null ? null : oneOf(head.isolation, 'isolation', ISOLATION),
       access: oneOf(head.access, 'access', ['read only', 'read write']),

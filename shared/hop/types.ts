@@ -57,6 +57,8 @@ export interface TransactionRequest {
   readonly cookies: string;
   /** The request's `traceparent`, where it has a valid one. */
   readonly traceparent?: string;
+  /** The client's address, where the transport vouches for it. It decides on nothing but the queue. */
+  readonly address?: string;
   /** `Prefer: timezone=`; null leaves the server's. */
   readonly timezone: string | null;
   /** A function's own isolation level; null leaves it to the role's or the default. */

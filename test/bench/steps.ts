@@ -95,7 +95,7 @@ async function stepsOf(name: LoadName, { config, state, hop }: Loaded): Promise<
   const token = benchToken();
   const { settings, version } = state.schema.snapshot;
   const identity: Identity = await state.authenticator.authenticate(token);
-  const caller = { identity, token };
+  const caller = { identity, token, address: null };
 
   const raw = () => rawRequest(name, token);
   const parsed = (): ApiRequest => parseRequest(raw(), settings);

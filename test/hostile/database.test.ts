@@ -78,7 +78,7 @@ async function check(raw: WholeRequest): Promise<void> {
   const outcome = outcomeOf(raw, schema);
   if (outcome.kind !== 'statements' || pooler === undefined) return;
   const { plan, request, statements } = outcome;
-  const caller = { identity: { role: anon, claims: '{}', authenticated: false }, token: null };
+  const caller = { identity: { role: anon, claims: '{}', authenticated: false }, token: null, address: null };
   const transaction = transactionRequest(plan, request, caller, schema.version, statements);
   const result = await pooler.hop.transaction(transaction, payloadOf(request), null);
   if (result.ok) return;

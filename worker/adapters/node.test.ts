@@ -16,8 +16,8 @@ afterEach(() => {
 });
 
 /** The port of a server that answers so. Bodies of up to 4 MB are taken. */
-async function serve(handle: Handler): Promise<number> {
-  const server = createServer(nodeListener(handle, { bodyLimit: 4_000_000, server: 'test' }));
+async function serve(handle: Handler, behindProxy = false): Promise<number> {
+  const server = createServer(nodeListener(handle, { bodyLimit: 4_000_000, server: 'test', behindProxy }));
   servers.push(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -101,6 +101,22 @@ describe('a request', () => {
     const text = await received(socket);
     expect(text).toMatch(/^HTTP\/1\.1 413 /);
     expect(text).toContain('"code":"EDGE005"');
+  });
+
+  test('has the address of its connection, or the one that the proxy in front noted', async () => {
+    const seen: (string | null | undefined)[] = [];
+    const note: Handler = async ({ address }) => {
+      seen.push(address);
+      return answer();
+    };
+    const forged = head('GET /', 'X-Forwarded-For: 203.0.113.9', 'X-Forwarded-For: 198.51.100.1, 192.0.2.7');
+    const direct = await serve(note);
+    await received(await send(direct, forged));
+    const behind = await serve(note, true);
+    await received(await send(behind, forged));
+    await received(await send(behind, head('GET /')));
+    await received(await send(behind, head('GET /', 'X-Forwarded-For: 203.0.113.9,')));
+    expect(seen).toEqual(['127.0.0.1', '192.0.2.7', '127.0.0.1', '127.0.0.1']);
   });
 
   test('that breaks off reaches nobody', async () => {

@@ -23,6 +23,8 @@ export interface NodeOptions {
   /** The Server header. */
   readonly server: string;
   readonly observe?: ObserveAnswer;
+  /** The client's address is the one that the proxy in front noted, the last in `X-Forwarded-For`. */
+  readonly behindProxy?: boolean;
 }
 
 const NO_BODY = new Uint8Array(0);
@@ -32,6 +34,16 @@ function headerPairs(raw: readonly string[]): (readonly [string, string])[] {
   const pairs: (readonly [string, string])[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) pairs.push([(raw[i] ?? '').toLowerCase(), raw[i + 1] ?? '']);
   return pairs;
+}
+
+const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/;
+
+/** Where a request comes from; null where there is no address, as on a unix socket. Text is not checked for being an address. */
+export function clientAddress(request: IncomingMessage, behindProxy: boolean): string | null {
+  const forwarded = behindProxy ? request.headers['x-forwarded-for'] : undefined;
+  const last = typeof forwarded === 'string' ? forwarded.slice(forwarded.lastIndexOf(',') + 1).trim() : '';
+  if (last !== '') return last.slice(0, 64);
+  return request.socket.remoteAddress?.replace(MAPPED_IPV4, '') ?? null;
 }
 
 const hasBody = (headers: IncomingMessage['headers']): boolean =>
@@ -159,6 +171,7 @@ export function nodeListener(handle: Handler, options: NodeOptions) {
           target: request.url ?? '/',
           headers: headerPairs(request.rawHeaders),
           body,
+          address: clientAddress(request, options.behindProxy === true),
         };
         result = await handle(raw, gone, exchange);
       } catch (error) {

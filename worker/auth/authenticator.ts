@@ -2,13 +2,21 @@
  * From the bearer token to the role and the claims. Verified tokens are kept, a bounded number of them:
  * verifying costs more than all other steps of a small request. The times are checked on each use.
  */
+
+import {
+  type ClaimPath,
+  claimAt,
+  DEFAULT_ROLE_PATH,
+  isObject,
+  type Json,
+  parseClaimPath,
+} from '../../shared/config/claim-path.ts';
 import type { TokenEvent } from '../../shared/log.ts';
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
 import { checkClaims, checkTimes, type TimeClaims } from './claims.ts';
 import { badClaim, keysAwaited, secretMissing, tokenRequired } from './errors.ts';
 import { canonicalJson, hasDuplicateNames, parseLossless } from './json.ts';
 import type { KeySet } from './keys.ts';
-import { DEFAULT_ROLE_PATH, isObject, type Json, parseRolePath, type RolePath, roleAt } from './role-path.ts';
 import { SecondChance } from './second-chance.ts';
 import { type ImportedKeys, verifyToken } from './token.ts';
 
@@ -35,7 +43,7 @@ const nowInSeconds = (): number => Math.floor(Date.now() / 1000);
 export class Authenticator {
   readonly #keys: KeySet | null;
   readonly #settings: WorkerSettings;
-  readonly #rolePath: RolePath;
+  readonly #rolePath: ClaimPath;
   readonly #anonymous: Identity | null;
   readonly #imported: ImportedKeys = new Map();
   readonly #cache: SecondChance<Verified>;
@@ -47,7 +55,7 @@ export class Authenticator {
     this.#keys = keys;
     this.#settings = settings;
     this.#cache = new SecondChance(settings.jwtCacheMaxEntries);
-    this.#rolePath = parseRolePath(settings.jwtRoleClaimKey) ?? DEFAULT_ROLE_PATH;
+    this.#rolePath = parseClaimPath(settings.jwtRoleClaimKey) ?? DEFAULT_ROLE_PATH;
     const anon = settings.dbAnonRole;
     this.#anonymous =
       anon === null ? null : { role: anon, claims: canonicalJson({ role: anon }), authenticated: false };
@@ -89,7 +97,7 @@ export class Authenticator {
     }
     if (!isObject(claims) || hasDuplicateNames(text)) throw badClaim('Parsing claims failed');
     const times = checkClaims(claims, this.#settings, nowInSeconds());
-    const role = roleAt(this.#rolePath, claims) ?? this.#settings.dbAnonRole;
+    const role = claimAt(this.#rolePath, claims) ?? this.#settings.dbAnonRole;
     if (role === null) throw tokenRequired();
     const identity = {
       role,

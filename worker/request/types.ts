@@ -12,6 +12,8 @@ export interface RawRequest {
   readonly headers: readonly (readonly [string, string])[];
   /** The body's bytes, empty when there is none; of a large body what there is so far. */
   readonly body: Uint8Array | LargeBody;
+  /** The client's, where the transport vouches for it. */
+  readonly address?: string | null;
 }
 
 export type Mutation = 'create' | 'update' | 'single-upsert' | 'delete';

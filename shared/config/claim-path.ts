@@ -1,5 +1,5 @@
 /**
- * `jwt-role-claim-key`: where in the claims the role stands. An RFC 9535 JSONPath (`$.app.roles[0]`,
+ * `jwt-role-claim-key` and `edgerest-queue-key`: where in the claims something stands. An RFC 9535 JSONPath (`$.app.roles[0]`,
  * `$['https://example.com/role']`, `$.roles[?search(@, '^app_')]`), or PostgREST's older, deprecated form (`.app.roles[0]`,
  * which may end in a filter like `[?(@ ^== "prefix")]`).
  */
@@ -15,15 +15,15 @@ type Step =
   | { readonly kind: 'filter'; readonly match: Match; readonly text: string };
 
 /** A parsed path. */
-export type RolePath =
+export type ClaimPath =
   | { readonly kind: 'json-path'; readonly source: string }
   | { readonly kind: 'deprecated'; readonly steps: readonly Step[] };
 
 /** `$.role`, PostgREST's default. */
-export const DEFAULT_ROLE_PATH: RolePath = { kind: 'json-path', source: '$.role' };
+export const DEFAULT_ROLE_PATH: ClaimPath = { kind: 'json-path', source: '$.role' };
 
 /** Parses a path; null where it is neither of the two forms. */
-export function parseRolePath(text: string): RolePath | null {
+export function parseClaimPath(text: string): ClaimPath | null {
   if (text.startsWith('.')) {
     const steps = parseDeprecated(text);
     return steps === null ? null : { kind: 'deprecated', steps };
@@ -97,8 +97,8 @@ function follow(steps: readonly Step[], claims: Json): Json | undefined {
   return value;
 }
 
-/** The role that the path finds, the first of several: a text as it is, another value as JSON; null without one. */
-export function roleAt(path: RolePath, claims: Json): string | null {
+/** What the path finds, the first of several: a text as it is, another value as JSON; null without one. */
+export function claimAt(path: ClaimPath, claims: Json): string | null {
   const value = path.kind === 'json-path' ? query(claims, path.source)[0] : follow(path.steps, claims);
   if (value === undefined) return null;
   return typeof value === 'string' ? value : JSON.stringify(value);
