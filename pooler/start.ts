@@ -2,11 +2,12 @@
 import postgres, { type Sql } from 'postgres';
 import type { Config } from '../shared/config/resolve.ts';
 import type { Hop } from '../shared/hop/types.ts';
+import { MissingSchemaError } from '../shared/snapshot/catalog.ts';
 import { type ConfigSource, ConfigurationError } from './config/configuration.ts';
 import type { Observe } from './observation.ts';
 import { withDocuments } from './openapi/documents.ts';
 import { Pool } from './pool/index.ts';
-import { MissingSchemaError } from './snapshot/load.ts';
+
 import { type Loaded, SnapshotSource, type SourceEvent } from './snapshot/source.ts';
 import { StartError } from './start-error.ts';
 import { createTransactor, type DatabaseFacts, type Trust } from './transaction/transactor.ts';

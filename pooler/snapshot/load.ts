@@ -4,6 +4,7 @@ import type { KeySet } from '../../shared/config/key-set.ts';
 import type { Config } from '../../shared/config/resolve.ts';
 import { workerSettings } from '../../shared/config/worker-settings.ts';
 import { buildSnapshot } from '../../shared/snapshot/build.ts';
+import { hasSchemas, MissingSchemaError } from '../../shared/snapshot/catalog.ts';
 import { type CatalogQuery, catalogQueries, EMPTY_SEARCH_PATH } from '../../shared/snapshot/queries.ts';
 import type { CatalogRows, ServerRow } from '../../shared/snapshot/rows.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
@@ -16,18 +17,6 @@ export interface CatalogEvent {
   readonly kind: 'queried';
   readonly milliseconds: number;
   readonly queries: readonly (readonly [name: string, milliseconds: number])[];
-}
-
-/** The configuration names schemas that the database does not have. */
-export class MissingSchemaError extends Error {
-  override readonly name = 'MissingSchemaError';
-  readonly code = 'missing-schema';
-  readonly schemas: readonly string[];
-
-  constructor(schemas: readonly string[]) {
-    super(`db-schemas names schemas that do not exist: ${schemas.map((s) => JSON.stringify(s)).join(', ')}`);
-    this.schemas = schemas;
-  }
 }
 
 /** PostgREST's tests slow the load down with it, and so do ours. */
@@ -63,9 +52,7 @@ export async function loadCatalog(
     await transaction.unsafe(EMPTY_SEARCH_PATH);
     await sleep(transaction, config.internalSchemaCacheQuerySleepBeforeQueries);
     const server = await read<ServerRow>(transaction, queries.server);
-    const present = server?.[1] ?? [];
-    const missing = config.dbSchemas.filter((schema) => !present.includes(schema));
-    if (server === null || missing.length > 0) throw new MissingSchemaError(missing);
+    if (!hasSchemas(server, config.dbSchemas)) throw new MissingSchemaError(server, config.dbSchemas);
     const list = async <K extends Exclude<keyof CatalogRows, 'server'>>(name: K): Promise<CatalogRows[K] | []> => {
       const asked = performance.now();
       const rows = await read<CatalogRows[K]>(transaction, queries[name]);

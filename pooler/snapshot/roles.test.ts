@@ -1,7 +1,8 @@
 import postgres from 'postgres';
 import { afterEach, expect, test } from 'vitest';
+import type { RoleFacts } from '../../shared/transaction/role-facts.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
-import { loadRoles, type RoleFacts } from './roles.ts';
+import { loadRoles } from './roles.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 

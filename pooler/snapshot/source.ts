@@ -4,6 +4,7 @@ import type { KeySet } from '../../shared/config/key-set.ts';
 import type { Config } from '../../shared/config/resolve.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { withKeys } from '../../shared/snapshot/version.ts';
+import type { RoleFacts } from '../../shared/transaction/role-facts.ts';
 import type { IssuerEvent } from '../keys/issuer.ts';
 import { KeySource } from '../keys/source.ts';
 import { type DocumentFacts, loadDocumentFacts } from '../openapi/facts.ts';
@@ -11,7 +12,7 @@ import type { ConnectionConfig } from '../wire/config.ts';
 import { singleConnection } from './client.ts';
 import { type Change, ChannelListener, type ListenerEvent } from './listener.ts';
 import { type CatalogEvent, loadSnapshot } from './load.ts';
-import { loadRoles, type RoleFacts } from './roles.ts';
+import { loadRoles } from './roles.ts';
 import { type SnapshotEvent, SnapshotStore } from './store.ts';
 
 export interface SnapshotSourceOptions {

@@ -2,17 +2,8 @@
 import type { Config } from '../../shared/config/resolve.ts';
 import { type Refused, refuse } from '../../shared/hop/codec.ts';
 import type { Parameter, Statement, TransactionRequest } from '../../shared/hop/types.ts';
-import type { IsolationLevel } from '../../shared/snapshot/types.ts';
-import { quoteQualified } from '../../shared/sql/identifiers.ts';
+import { type Caller, type TransactionCircumstances, TransactionPlanner } from '../../shared/transaction/plan.ts';
 import type { FlightStatement, ParameterValue, RowSink, TransactionWrapper } from '../wire/index.ts';
-import { type Settings, SettingsWriter } from './settings.ts';
-
-/** Who the request runs as: from the token, or from the message where the process verified it itself. */
-export interface Caller {
-  readonly role: string;
-  /** `request.jwt.claims`. */
-  readonly claims: string;
-}
 
 export interface FlightPlan {
   readonly statements: readonly FlightStatement[];
@@ -31,25 +22,10 @@ export interface FlightPlan {
 const QUERY = /^\s*(select|insert|update|delete|merge|with|values|explain)\b/i;
 
 /** What is known besides the request. */
-export interface FlightCircumstances {
-  /** The role's own settings and isolation level. */
-  readonly roleSettings: Settings;
-  readonly roleIsolation: IsolationLevel | null;
-  /** The session's defaults are read committed and read write, so that an implicit transaction has them. */
-  readonly plainDefaults: boolean;
-  /** Whether the database has to be asked if the role is privileged. */
-  readonly guarded: boolean;
+export interface FlightCircumstances extends TransactionCircumstances {
   /** Takes the body of a request that `mayStream`. */
   readonly sink: RowSink | null;
 }
-
-/**
- * Fails with division_by_zero when the role may ignore row-level security. It reads the catalog, so it is not folded at plan
- * time; it is all qualified, since it runs under whatever search_path the session has.
- */
-const ROLE_GUARD =
-  'select 1 operator(pg_catalog./) (case when r.rolsuper or r.rolbypassrls then 0 else 1 end) ' +
-  'from pg_catalog.pg_roles r where r.rolname operator(pg_catalog.=) $1';
 
 /** Whether the body may be passed on while it arrives: a read that nothing follows. Nothing is certain before a write's end. */
 export function mayStream(request: TransactionRequest): boolean {
@@ -61,15 +37,13 @@ export function mayStream(request: TransactionRequest): boolean {
 /** Makes flights for one configuration. Pure: what it returns depends on its arguments and the configuration alone. */
 export class FlightWriter {
   readonly #config: Config;
-  readonly #settings: SettingsWriter;
-  readonly #preRequest: string | null;
+  readonly #planner: TransactionPlanner;
   readonly #hoisted: ReadonlySet<string>;
   readonly #prepare: FlightStatement['prepare'];
 
   constructor(config: Config) {
     this.#config = config;
-    this.#settings = new SettingsWriter(config);
-    this.#preRequest = config.dbPreRequest === null ? null : `select ${quoteQualified(config.dbPreRequest)}()`;
+    this.#planner = new TransactionPlanner(config);
     this.#hoisted = new Set(config.dbHoistedTxSettings);
     this.#prepare = config.dbPreparedStatements ? 'named' : 'unnamed';
   }
@@ -92,41 +66,20 @@ export class FlightWriter {
     caller: Caller,
     circumstances: FlightCircumstances,
   ): FlightPlan {
-    const { guarded, sink } = circumstances;
-    const transaction = this.#transaction(request, circumstances);
-    const readOnly = request.access === 'read only';
-    const settings = this.#settings.write({
-      schema: request.schema,
-      role: caller.role,
-      roleSettings: circumstances.roleSettings,
-      claims: caller.claims,
-      method: request.method,
-      path: request.path,
-      headers: request.headers,
-      cookies: request.cookies,
-      timezone: request.timezone,
-      functionSettings: withTrace(request),
-      readOnly: readOnly && transaction === null,
-    });
-    // What a plan depends on besides its text: the role for row-level security, the schema for the search_path.
-    const scope = `${caller.role}\n${request.schema}`;
-    const statements: FlightStatement[] = [];
-    if (guarded) statements.push(this.#plain(ROLE_GUARD, [caller.role], ''));
-    statements.push(this.#plain(settings.text, settings.parameters, ''));
-    if (this.#preRequest !== null) statements.push(this.#plain(this.#preRequest, [], scope));
-    const preface = statements.length;
-    for (const statement of request.statements) statements.push(this.#own(statement, payload, scope, sink));
-    return {
-      statements,
-      transaction,
-      reset: this.#resets(request),
-      preface,
-      roleGuard: guarded ? 0 : -1,
-    };
-  }
-
-  #plain(text: string, parameters: readonly string[], scope: string): FlightStatement {
-    return { text, parameters, prepare: this.#prepare, scope, result: 'none' };
+    const { preface, roleGuard, scope, transaction } = this.#planner.plan(request, caller, circumstances);
+    const statements = preface.map(
+      ({ text, parameters, scoped }): FlightStatement => ({
+        text,
+        parameters,
+        prepare: this.#prepare,
+        scope: scoped ? scope : '',
+        result: 'none',
+      }),
+    );
+    for (const statement of request.statements) {
+      statements.push(this.#own(statement, payload, scope, circumstances.sink));
+    }
+    return { statements, transaction, reset: this.#resets(request), preface: preface.length, roleGuard };
   }
 
   #own(
@@ -147,33 +100,6 @@ export class FlightWriter {
     return sink === null ? flightStatement : { ...flightStatement, sink };
   }
 
-  /** Null where one implicit transaction has what is wanted: the usual case. */
-  #transaction(
-    request: TransactionRequest,
-    { roleIsolation, plainDefaults }: FlightCircumstances,
-  ): TransactionWrapper | null {
-    const isolation = request.isolation ?? roleIsolation ?? 'read committed';
-    const end = this.#end(request);
-    if (isolation === 'read committed' && end === 'commit' && plainDefaults) return null;
-    return { isolation, end, readOnly: request.access === 'read only' };
-  }
-
-  /** `db-tx-end`. What the request asks for counts only where the configuration allows it, whatever the worker checked. */
-  #end(request: TransactionRequest): 'commit' | 'rollback' {
-    switch (this.#config.dbTxEnd) {
-      case 'commit':
-        return 'commit';
-      case 'rollback':
-        return 'rollback';
-      case 'commit-allow-override':
-        return request.end ?? 'commit';
-      case 'rollback-allow-override':
-        return request.end ?? 'rollback';
-      default:
-        return this.#config.dbTxEnd satisfies never;
-    }
-  }
-
   /** Whether the session is cleaned afterwards: code of the database's users may leave anything behind. */
   #resets(request: TransactionRequest): boolean {
     switch (this.#config.sessionReset) {
@@ -182,16 +108,12 @@ export class FlightWriter {
       case 'full':
         return true;
       case 'auto':
-        return request.runsCode || request.access === 'read write' || this.#preRequest !== null;
+        return request.runsCode || request.access === 'read write' || this.#config.dbPreRequest !== null;
       default:
         return this.#config.sessionReset satisfies never;
     }
   }
 }
-
-/** The function's settings, and the trace that the request belongs to, for functions and the database's log. */
-const withTrace = ({ settings, traceparent }: TransactionRequest): Settings =>
-  traceparent === undefined ? settings : [...settings, ['edgerest.traceparent', traceparent]];
 
 function bound(parameter: Parameter, payload: readonly Uint8Array[] | null): ParameterValue {
   if (parameter === null || typeof parameter === 'string') return parameter;

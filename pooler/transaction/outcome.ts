@@ -7,6 +7,7 @@ import type {
   TransactionOutcome,
   TransactionRequest,
 } from '../../shared/hop/types.ts';
+import { isRoleGuardFailure } from '../../shared/transaction/plan.ts';
 import { PoolError } from '../pool/index.ts';
 import {
   ConnectionError,
@@ -67,7 +68,8 @@ function failed(plan: FlightPlan, result: Extract<FlightResult, { outcome: 'fail
   if (result.cancelled !== null) {
     return { kind: 'cancelled', message: result.cancelled === 'deadline' ? DEADLINE : GONE };
   }
-  if (result.statement === plan.roleGuard && result.error.code === '22012') {
+  const { code, message } = result.error.fields;
+  if (result.statement === plan.roleGuard && isRoleGuardFailure(code, message)) {
     return refuse(403, 'role', 'Superusers and roles with BYPASSRLS are not for requests.');
   }
   return databaseFailure(result.error, statementIndex(result.statement, plan));

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { type ClaimPath, claimAt, parseClaimPath } from '../../shared/config/claim-path.ts';
 import type { Config } from '../../shared/config/resolve.ts';
-import type { Caller } from './flight.ts';
+import type { Caller } from '../../shared/transaction/plan.ts';
 
 /** Characters of a key; those that differ only beyond share a queue. */
 const LONGEST = 200;

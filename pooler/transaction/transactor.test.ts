@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Config, resolveConfig } from '../../shared/config/resolve.ts';
 import { transactionRequest } from '../../shared/hop/request.fixture.ts';
 import type { Hop, Statement, TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
+import type { RoleFacts } from '../../shared/transaction/role-facts.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
 import { Pool } from '../pool/index.ts';
-import type { RoleFacts } from '../snapshot/roles.ts';
 import { connect, parseConnectionString } from '../wire/index.ts';
 import { createTransactor, type DatabaseFacts, type Trust } from './transactor.ts';
 

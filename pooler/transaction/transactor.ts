@@ -10,14 +10,15 @@ import type {
   TransactionPayload,
   TransactionRequest,
 } from '../../shared/hop/types.ts';
+import type { Caller } from '../../shared/transaction/plan.ts';
+import type { RoleFacts } from '../../shared/transaction/role-facts.ts';
+import { AllowedRoles, RoleRule } from '../../shared/transaction/roles.ts';
 import type { Admission, Pool } from '../pool/index.ts';
-import type { RoleFacts } from '../snapshot/roles.ts';
 import type { CancelSignal, Flight } from '../wire/index.ts';
 import { BodyStream } from './body-stream.ts';
-import { type Caller, type FlightPlan, FlightWriter, mayStream } from './flight.ts';
+import { type FlightPlan, FlightWriter, mayStream } from './flight.ts';
 import { failureOf, outcomeOf, textsOf } from './outcome.ts';
 import { QueueKeys } from './queue-key.ts';
-import { AllowedRoles, RoleRule } from './roles.ts';
 
 /** The keys for tokens have not come from their issuer yet: nothing is known of a token. */
 export class KeysAwaitedError extends Error {

@@ -1,6 +1,6 @@
 /** Which roles a request may have, and what each brings along. */
-import { type Refused, refuse } from '../../shared/hop/codec.ts';
-import type { RoleFacts } from '../snapshot/roles.ts';
+import { type Refused, refuse } from '../hop/codec.ts';
+import type { RoleFacts } from './role-facts.ts';
 
 /** `guard`: whether the role is privileged is not known, and has to be asked in the same flight. */
 export type RoleDecision =

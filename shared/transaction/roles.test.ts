@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { RoleFacts } from '../snapshot/roles.ts';
+import type { RoleFacts } from './role-facts.ts';
 import { AllowedRoles, RoleRule } from './roles.ts';
 
 const facts: RoleFacts = {

@@ -2,8 +2,8 @@
  * The statement that gives a transaction its role and its settings: PostgREST's, in PostgREST's order. Values are always
  * parameters; the text depends on the shape alone, so that the database prepares it once.
  */
-import type { Config } from '../../shared/config/resolve.ts';
-import { quoteIdent } from '../../shared/sql/identifiers.ts';
+import type { Config } from '../config/resolve.ts';
+import { quoteIdent } from '../sql/identifiers.ts';
 
 /** Names and values, e.g. a role's or a function's settings. */
 export type Settings = readonly (readonly [string, string])[];
