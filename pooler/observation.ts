@@ -4,6 +4,7 @@
  */
 import type { Config } from '../shared/config/resolve.ts';
 import type { TokenEvent } from '../shared/log.ts';
+import type { DriverEvent } from './driver/events.ts';
 import type { IssuerEvent } from './keys/issuer.ts';
 import type { PoolEvent } from './pool/index.ts';
 import type { ListenerEvent } from './snapshot/listener.ts';
@@ -39,6 +40,7 @@ export type Observation =
   | { readonly kind: 'transaction'; readonly diagnostics: readonly string[] }
   /** The hop did not accept a message. */
   | { readonly kind: 'message refused'; readonly reason: string; readonly text: string; readonly from: string }
+  | { readonly kind: 'driver'; readonly event: DriverEvent }
   /** Something that is not HTTP, or a client that was too slow. */
   | { readonly kind: 'not a request'; readonly server: string; readonly error: Error };
 

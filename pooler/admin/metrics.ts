@@ -1,5 +1,6 @@
 /** The metrics of a program: PostgREST's under their names, and the pooler's own as `edgerest_…`. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { DriverEvent } from '../driver/events.ts';
 import type { IssuerEvent } from '../keys/issuer.ts';
 import type { Observation } from '../observation.ts';
 import type { PoolEvent, PoolMetrics } from '../pool/index.ts';
@@ -42,6 +43,8 @@ export class Metrics {
   readonly #keysFetched: Gauge;
   readonly #tokens = { hit: 0, miss: 0, eviction: 0 };
   readonly #answers: Counter<'status'>;
+  readonly #driverAnswers: Counter<'status'>;
+  readonly #driverRefusals: Counter;
   readonly #wait: Histogram;
   readonly #flights: Readonly<Record<Outcome, Histogram.Internal<'outcome'>>>;
 
@@ -81,6 +84,17 @@ export class Metrics {
       name: 'edgerest_http_answers_total',
       help: 'Answers of the API in this process, by status',
       labelNames: ['status'],
+      registers,
+    });
+    this.#driverAnswers = new Counter({
+      name: 'edgerest_driver_answers_total',
+      help: 'Answers of the driver endpoint over HTTP, by status',
+      labelNames: ['status'],
+      registers,
+    });
+    this.#driverRefusals = new Counter({
+      name: 'edgerest_driver_logins_refused_total',
+      help: 'Logins at the driver endpoint that the database refused',
       registers,
     });
     this.#wait = new Histogram({
@@ -125,6 +139,9 @@ export class Metrics {
       case 'answered':
         this.#answers.inc({ status: observation.status });
         return;
+      case 'driver':
+        this.#observeDriver(observation.event);
+        return;
       default: // the log's alone
     }
   }
@@ -132,6 +149,11 @@ export class Metrics {
   /** All of them in Prometheus' text format. */
   text(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  #observeDriver(event: DriverEvent): void {
+    if (event.type === 'answered') this.#driverAnswers.inc({ status: event.status });
+    else this.#driverRefusals.inc();
   }
 
   #observePool(event: PoolEvent): void {

@@ -53,39 +53,51 @@ function readPem(path: string, variable: string): string {
   }
 }
 
-function certificate(config: Config): { readonly cert: string; readonly key: string } | null {
+/** A certificate and its key, in PEM. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The certificate of the pooler's servers; null without one. Throws StartError for a file that cannot be read. */
+export function certificate(config: Config): KeyPair | null {
   const { poolerTlsCert: cert, poolerTlsKey: key } = config;
   if (cert === null || key === null) return null;
   return { cert: readPem(cert, 'EDGEREST_POOLER_TLS_CERT'), key: readPem(key, 'EDGEREST_POOLER_TLS_KEY') };
 }
 
+/** Throws StartError for a host beyond loopback where nobody encrypts. `variable`: what sets the host. */
+export function checkReach(variable: string, host: string, tls: KeyPair | null, { behindProxy }: Config): void {
+  if (tls !== null || behindProxy || isLoopback(host)) return;
+  throw new StartError(
+    `${variable} is ${host}: beyond loopback the pooler needs TLS (EDGEREST_POOLER_TLS_CERT and _KEY), ` +
+      'or EDGEREST_BEHIND_PROXY=1 where a proxy in front of it has it.',
+  );
+}
+
 /** What the door is made of, checked before anything starts. */
 export interface Door {
   readonly secrets: readonly string[];
-  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly tls: KeyPair | null;
 }
 
 /** Checks the configuration of the door. Throws StartError: no secret, no TLS beyond loopback, an unreadable certificate. */
 export function checkDoor(config: Config): Door {
-  const { poolerSecret, poolerSecretPrevious, poolerHost, behindProxy } = config;
+  const { poolerSecret, poolerSecretPrevious, poolerHost } = config;
   if (poolerSecret === null) {
     throw new StartError(
       'EDGEREST_POOLER_SECRET is missing: make one with `openssl rand -base64 32` and give it to the worker too.',
     );
   }
   const tls = certificate(config);
-  if (tls === null && !behindProxy && !isLoopback(poolerHost)) {
-    throw new StartError(
-      `EDGEREST_POOLER_HOST is ${poolerHost}: beyond loopback the pooler needs TLS (EDGEREST_POOLER_TLS_CERT and _KEY), ` +
-        'or EDGEREST_BEHIND_PROXY=1 where a proxy in front of it has it.',
-    );
-  }
+  checkReach('EDGEREST_POOLER_HOST', poolerHost, tls, config);
   return { secrets: poolerSecretPrevious === null ? [poolerSecret] : [poolerSecret, poolerSecretPrevious], tls };
 }
 
-function hopServer(options: HopServerOptions): HopServer {
+/** Makes a server of the pooler. Throws StartError where its certificate cannot be used. */
+export function usable<T>(make: () => T): T {
   try {
-    return new HopServer(options);
+    return make();
   } catch {
     // OpenSSL's own words say nothing about which file is at fault.
     throw new StartError(
@@ -101,14 +113,15 @@ export async function openDoor(
   { pooler, observe }: Program,
 ): Promise<{ readonly server: HopServer; readonly listening: Listening }> {
   const { source } = pooler;
-  const server = hopServer({
+  const options: HopServerOptions = {
     ...door,
     hop: observeHop(pooler.hop, observe, () => source.current()?.config.logLevel ?? 'error'),
     limits: { head: HEAD_LIMIT, payload: maxBodySize },
     source,
     onError: (message) => observe({ kind: 'fault', error: new Error(`the hop: ${message}`) }),
     onRefused: ({ reason, message: text }, from) => observe({ kind: 'message refused', reason, text, from }),
-  });
+  };
+  const server = usable(() => new HopServer(options));
   const listening = await listen(server.server, { kind: 'tcp', host, port, variable: 'EDGEREST_POOLER_PORT' });
   return { server, listening };
 }

@@ -7,6 +7,7 @@ import { type Pooler, startPooler, type TrustOf } from '../start.ts';
 import { VERSION } from '../version.ts';
 import { Admin } from './admin.ts';
 import type { Configured } from './config.ts';
+import { checkDriverDoor, openDriverDoor } from './driver.ts';
 import { adminPlace } from './listen.ts';
 import { onReload } from './reload.ts';
 import { DRAIN_TIMEOUT, onShutdown, type Shutdown } from './shutdown.ts';
@@ -46,6 +47,7 @@ export interface ProgramOptions {
 export async function startProgram({ name, configured, trust }: ProgramOptions): Promise<Program> {
   const { configuration } = configured;
   const config = configuration.current;
+  const driver = checkDriverDoor(config);
   const place = adminPlace(config);
   const admin = place === null ? null : new Admin();
   const observe = observer(configured, admin);
@@ -67,6 +69,7 @@ export async function startProgram({ name, configured, trust }: ProgramOptions):
   shutdown.add(() => pooler.close(DRAIN_TIMEOUT));
   reloading(pooler.source);
   admin?.watch(pooler);
+  if (driver !== null) await openDriverDoor(driver, config, pooler, observe, shutdown);
   return {
     config,
     observe,

@@ -35,11 +35,6 @@ export interface Login {
   readonly connect: () => Promise<Connection>;
 }
 
-/** A place in the pool's queue for one of the login's own connections. */
-export interface LoginAdmission extends Admission {
-  readonly login: { readonly key: string; readonly connect: () => Promise<Connection>; readonly lifetime: number };
-}
-
 /** What a login found. */
 export interface Verified {
   /** When it began, in milliseconds since the epoch. */
@@ -116,7 +111,7 @@ export class Logins {
   }
 
   /** How a login that has been verified is admitted to the pool. */
-  admission(login: Login, signal?: CancelSignal, deadline?: number): LoginAdmission {
+  admission(login: Login, signal?: CancelSignal, deadline?: number): Admission {
     return {
       login: { key: login.key, connect: login.connect, lifetime: LIFETIME },
       key: login.queue,

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { encodeFailure, encodeResult, FAILURE_HEADER, RESULT_HEADER, type Refused } from '../../shared/hop/codec.ts';
 import type { TransactionError, TransactionOutcome, TransactionResult } from '../../shared/hop/types.ts';
+import { endUnread } from '../unread.ts';
 
 const noBody = new Uint8Array(0);
 
@@ -20,13 +21,7 @@ function sendFailure(response: ServerResponse, status: number, error: Transactio
   response.end(body);
 }
 
-/** Milliseconds for which the rest of a refused message is still taken and dropped. */
-const LINGER = 2000;
-
-/**
- * Refuses a request. Where its body has not been read, the connection cannot carry another one; what is still being sent is
- * dropped for a moment, since closing at once would reset the connection before the client reads the answer (RFC 9112, 9.6).
- */
+/** Refuses a request, be its body read or not. */
 export function sendRefusal(request: IncomingMessage, response: ServerResponse, failure: Refused): void {
   if (request.readableEnded) {
     sendFailure(response, failure.status, { ok: false, snapshot: null, failure });
@@ -34,13 +29,7 @@ export function sendRefusal(request: IncomingMessage, response: ServerResponse, 
   }
   const { header } = encodeFailure({ ok: false, snapshot: null, failure });
   response.writeHead(failure.status, [FAILURE_HEADER, header, 'Content-Length', '0', 'Connection', 'close']);
-  response.flushHeaders();
-  const end = (): void => {
-    clearTimeout(timer);
-    response.end();
-  };
-  const timer = setTimeout(end, LINGER);
-  request.once('end', end).once('error', end).resume();
+  endUnread(request, response);
 }
 
 /** Bytes up to which a body is copied into the write of the head: one system call in place of a slower, gathering one. */

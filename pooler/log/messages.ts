@@ -1,6 +1,7 @@
 /** What is written in the log about an observation, in PostgREST's words where it has some. */
 import postgres from 'postgres';
 import type { TokenEvent } from '../../shared/log.ts';
+import type { DriverEvent } from '../driver/events.ts';
 import type { IssuerEvent } from '../keys/issuer.ts';
 import type { Log } from '../log.ts';
 import type { Observation } from '../observation.ts';
@@ -81,6 +82,8 @@ function logListener(event: ListenerEvent, log: Log): void {
 function logPool(event: PoolEvent, log: Log, debug: boolean): void {
   switch (event.type) {
     case 'connect-failed':
+      // Somebody's wrong password says nothing of the database.
+      if (!event.own && event.error.kind === 'authentication') return;
       log('error', `Cannot connect to the database: ${event.error.message}. Trying again in ${seconds(event.retryIn)}`);
       return;
     case 'refused':
@@ -127,6 +130,20 @@ function logIssuer(event: IssuerEvent, log: Log): void {
           : `the ${event.keys} known ones stay in use`;
       const text = `Failed to fetch the keys for tokens from ${host}: ${event.reason}. Retrying; ${kept}.`;
       log(event.first ? 'notice' : 'debug', text);
+      return;
+    }
+    default:
+      event satisfies never;
+  }
+}
+
+function logDriver(event: DriverEvent, log: Log): void {
+  switch (event.type) {
+    case 'answered':
+      return;
+    case 'login refused': {
+      const who = `${JSON.stringify(event.user)} to the database ${JSON.stringify(event.database)}`;
+      log('warn', `The driver endpoint did not let in ${who}: ${event.reason}`);
       return;
     }
     default:
@@ -199,6 +216,9 @@ export function logObservation(
       log('warn', `The hop refused a message from ${from}: ${reason}. ${text}`);
       return;
     }
+    case 'driver':
+      logDriver(observation.event, log);
+      return;
     case 'not a request':
       log('debug', `${observation.server}: ${observation.error.message}`);
       return;

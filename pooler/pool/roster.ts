@@ -321,7 +321,7 @@ export class Roster {
     // The first failure may have been a login that was caught in a restart: one more attempt follows at once.
     const retryIn = account.failures === 0 && !final ? 0 : backoff(account.failures);
     if (!account.undecided) account.failures++;
-    this.#options.observe?.({ type: 'connect-failed', error, retryIn });
+    this.#options.observe?.({ type: 'connect-failed', error, retryIn, own: account === this.own });
     if (account.undecided) return;
     if (final && account !== this.own) {
       this.#shut(account);

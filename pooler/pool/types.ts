@@ -50,7 +50,13 @@ export type Admission = {
 /** Times in milliseconds. */
 export type PoolEvent =
   | { readonly type: 'connected'; readonly took: number }
-  | { readonly type: 'connect-failed'; readonly error: ConnectionError; readonly retryIn: number }
+  /** `own`: with the pool's own login. */
+  | {
+      readonly type: 'connect-failed';
+      readonly error: ConnectionError;
+      readonly retryIn: number;
+      readonly own: boolean;
+    }
   | { readonly type: 'closed' }
   | { readonly type: 'acquired'; readonly key: string; readonly waited: number }
   | { readonly type: 'refused'; readonly key: string; readonly code: PoolErrorCode }

@@ -4,7 +4,7 @@ import { backend, ProtocolViolation } from './messages.ts';
 import { RawRow } from './row.ts';
 import { RowStream } from './row-stream.ts';
 import type { NamedStatement, StatementRegistry } from './statements.ts';
-import type { FlightStatement, Row, StatementResult } from './types.ts';
+import type { Field, FlightStatement, Row, StatementResult } from './types.ts';
 
 type Collected = { -readonly [name in keyof StatementResult]: StatementResult[name] };
 
@@ -19,6 +19,8 @@ export class Batch {
   error: DatabaseError | null = null;
   /** Index of the statement during which the error came; statements.length when it came after all of them. */
   failedAt = -1;
+  /** True when the failed statement had not been bound: it had not begun to run. */
+  failedUnbound = false;
   /** True when the failed statement had been parsed by an earlier batch. */
   failedOnOldName = false;
   /** Set when the server asked for (`in`) or sent (`out`) COPY data. */
@@ -76,7 +78,7 @@ export class Batch {
         return;
       case backend.rowDescription:
         if (this.#current === null) unexpected(type);
-        else this.#current.fields = readRowDescription(bytes, start, end);
+        else this.#described(this.#current, readRowDescription(bytes, start, end));
         return;
       case backend.noData:
         if (this.#current === null) unexpected(type);
@@ -89,6 +91,7 @@ export class Batch {
         this.error ??= readError(bytes, start, end);
         if (this.failedAt < 0) {
           this.failedAt = this.results.length;
+          this.failedUnbound = this.#current === null;
           this.failedOnOldName = this.fresh[this.failedAt] === false;
         }
         this.#current = null;
@@ -104,6 +107,12 @@ export class Batch {
       default:
         unexpected(type);
     }
+  }
+
+  /** Whether a large row is not wanted. */
+  refuses(length: number): boolean {
+    const taker = this.statements[this.#bound - 1]?.taker;
+    return this.#current !== null && taker !== undefined && !taker.accepts(length);
   }
 
   /** For a large row of a statement that has a sink. */
@@ -144,11 +153,20 @@ export class Batch {
     if (this.#closed < this.closing.length) registry.unclosed(this.closing.slice(this.#closed));
   }
 
+  #described(current: Collected, fields: readonly Field[]): void {
+    current.fields = fields;
+    this.statements[this.#bound - 1]?.taker?.start(fields);
+  }
+
   #dataRow(bytes: Buffer, start: number, end: number, owned: boolean): void {
     const current = this.#current;
     const statement = this.statements[this.#bound - 1];
     if (current === null || statement === undefined) unexpected(backend.dataRow);
     if (statement.result === 'none') return;
+    if (statement.taker !== undefined) {
+      statement.taker.row(readRow(bytes, start, end, true));
+      return;
+    }
     const row = readRow(bytes, start, end, owned);
     if (statement.result === 'row') current.row = row;
     else {

@@ -10,6 +10,7 @@ import {
   type FlightCallback,
   failedOnStaleNames,
   type Journey,
+  leftOpen,
   lossOf,
   newJourney,
   resultOf,
@@ -32,8 +33,11 @@ export interface ConnectionObserver {
 }
 
 const idleStatus = 0x49;
+const openStatus = 0x54;
 const failedStatus = 0x45;
 const canceled = '57014';
+
+const dropped: MessageStream = { piece: () => true, end: () => undefined };
 
 /**
  * A logged-in connection, which carries one flight at a time. It is free for the next one (state `idle`) only when the server has said so
@@ -225,7 +229,8 @@ export class Connection implements MessageHandler, TransportListener {
     if (first.batch.copying !== null) this.#refuseCopy(first.batch.copying);
   }
 
-  rowStream(): MessageStream | null {
+  rowStream(length: number): MessageStream | null {
+    if (this.#outbox.first?.batch.refuses(length) === true) return dropped;
     const stream = this.#outbox.first?.batch.rowStream() ?? null;
     if (stream !== null) {
       stream.resume = () => this.#session.transport.resume();
@@ -265,9 +270,10 @@ export class Connection implements MessageHandler, TransportListener {
 
   #flightReady(journey: Journey, batch: Batch, status: number | undefined): void {
     if (status !== idleStatus) {
-      if (status !== failedStatus || batch.error === null)
-        throw new ProtocolViolation('the flight left a transaction open');
+      if (status !== openStatus && (status !== failedStatus || batch.error === null))
+        throw new ProtocolViolation('ready in a state that cannot be');
       this.#rollbackDue = true;
+      if (status === openStatus) batch.error ??= leftOpen();
     }
     if (journey.attempts === 1 && failedOnStaleNames(batch) && !batch.streamed && journey.cancelled === null) {
       journey.retry = true;
@@ -384,9 +390,10 @@ export class Connection implements MessageHandler, TransportListener {
     const journey = this.#journey;
     if (direction === 'in' && journey !== null && !journey.answered) {
       this.#settle(journey);
-      journey.done(null, resultOf(journey, copyRefusal()));
+      journey.done(null, resultOf(journey, copyRefusal('in')));
     }
-    this.#abandon(new ConnectionError('unknown', 'COPY TO STDOUT is not supported in a flight'));
+    const refusal = copyRefusal('out');
+    this.#abandon(new ConnectionError('unknown', refusal.message, refusal));
   }
 
   /** The flight is about to be told its result. */

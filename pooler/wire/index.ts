@@ -18,6 +18,7 @@ export type {
   ParameterValue,
   Row,
   RowSink,
+  RowTaker,
   StatementResult,
   TransactionWrapper,
 } from './types.ts';

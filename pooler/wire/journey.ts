@@ -39,6 +39,8 @@ export function newJourney(flight: Flight, done: FlightCallback): Journey {
  * rolled back everything by then, so the whole flight can be sent again.
  */
 export function failedOnStaleNames(batch: Batch): boolean {
+  // What says so is Parse or Bind. Of the same codes raised by a statement that runs, a second time is no cure.
+  if (!batch.failedUnbound) return false;
   switch (batch.error?.code) {
     case '42P05': // the name is taken
       return true;
@@ -94,11 +96,17 @@ export function lossOf(
   return new ConnectionError('unknown', 'the connection was lost and the outcome is unknown', cause);
 }
 
-/** A flight that wanted to copy from the client: the server waits for data that does not come, and never commits. */
-export function copyRefusal(): DatabaseError {
+/** A flight that wanted to copy from the client, or to it. In the first case the server waits for data that does not come, and never commits. */
+export function copyRefusal(direction: 'in' | 'out'): DatabaseError {
+  const what = direction === 'in' ? 'FROM STDIN' : 'TO STDOUT';
+  return new DatabaseError({ severity: 'ERROR', code: '0A000', message: `COPY ${what} is not supported here` });
+}
+
+/** A flight that began a transaction and did not end it. */
+export function leftOpen(): DatabaseError {
   return new DatabaseError({
     severity: 'ERROR',
-    code: '0A000',
-    message: 'COPY FROM STDIN is not supported in a flight',
+    code: '25000',
+    message: 'the transaction that was begun was not ended, and has been rolled back',
   });
 }

@@ -8,7 +8,7 @@ export interface MessageHandler {
    */
   message(type: number, bytes: Buffer, start: number, end: number, owned: boolean): void;
   /** Asked when a large DataRow arrives: whoever takes it in pieces, or null to have it whole. */
-  rowStream(): MessageStream | null;
+  rowStream(length: number): MessageStream | null;
 }
 
 /** Takes the payload of one message in pieces. The bytes are overwritten by the next read. */
@@ -136,7 +136,7 @@ export class Reader {
       return;
     }
     if (type === backend.dataRow && payload >= streamLimit) {
-      this.#stream = this.#handler.rowStream();
+      this.#stream = this.#handler.rowStream(payload);
       this.#remaining = payload;
       if (this.#stream !== null) return;
     }

@@ -19,9 +19,10 @@ export function wrapped(flight: Flight): readonly FlightStatement[] {
 }
 
 function begin(wrapper: TransactionWrapper): FlightStatement {
+  const isolation = wrapper.isolation === null ? '' : ` isolation level ${wrapper.isolation}`;
+  const access = wrapper.readOnly === null ? '' : wrapper.readOnly ? ' read only' : ' read write';
   const deferrable = wrapper.deferrable === true ? ' deferrable' : '';
-  const access = wrapper.readOnly ? 'read only' : 'read write';
-  const text = `begin isolation level ${wrapper.isolation} ${access}${deferrable}`;
+  const text = `begin${isolation}${access}${deferrable}`;
   let statement = begins.get(text);
   if (statement === undefined) {
     statement = utility(text);

@@ -30,12 +30,17 @@ export type FlightStatement = {
   readonly binary?: boolean;
   /** For `row`: receives the last column in pieces when the row does not arrive at once. At most one statement of a flight has one. */
   readonly sink?: RowSink;
+  /** For `rows` with `describe`: takes the rows as they arrive, and none is kept. */
+  readonly taker?: RowTaker;
 };
 
-/** An explicit transaction inside the same flight; without it the batch is one implicit transaction at the session's defaults. */
+/**
+ * An explicit transaction inside the same flight; without it the batch is one implicit transaction at the session's defaults. They also
+ * hold for what is null here.
+ */
 export type TransactionWrapper = {
-  readonly isolation: 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable';
-  readonly readOnly: boolean;
+  readonly isolation: 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable' | null;
+  readonly readOnly: boolean | null;
   readonly deferrable?: boolean;
   /** `rollback` checks deferred constraints first, so that they fail as they would at commit. */
   readonly end: 'commit' | 'rollback';
@@ -76,6 +81,16 @@ export interface RowSink {
   chunk(bytes: Buffer): boolean;
   /** All pieces of the column have been delivered. The flight's result is still to come. */
   end(): void;
+}
+
+/** Takes a statement's rows while they arrive. Nothing is certain before the flight's result. It does not throw. */
+export interface RowTaker {
+  /** The columns, before the first row. What was taken before this counts no more: the flight is on its way a second time. */
+  start(fields: readonly Field[]): void;
+  /** The next row, valid during the call only. */
+  row(row: Row): void;
+  /** Asked before a large row is collected: whether it may have so many bytes. Where not, it is dropped. */
+  accepts(length: number): boolean;
 }
 
 /** A column's description. */

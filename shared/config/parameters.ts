@@ -6,6 +6,7 @@ import { LOG_LEVELS } from '../log.ts';
 import {
   claimPath,
   commaList,
+  driverTargets,
   fileMode,
   flag,
   identifier,
@@ -168,6 +169,18 @@ export const parameters = {
   apikeyHeader: parameter('edgerest-apikey-header', false, flag, worker),
   basePath: parameter('edgerest-base-path', '', mountPath, worker),
   behindProxy: parameter('edgerest-behind-proxy', false, flag, { fixed: true }),
+  driverDatabases: parameter<readonly string[]>('edgerest-driver-databases', [], commaList, { fixed: true }),
+  driverHost: parameter('edgerest-driver-host', '127.0.0.1', string, { fixed: true }),
+  driverMaxResponseSize: parameter(
+    'edgerest-driver-max-response-size',
+    16 * 1024 * 1024,
+    integer(1024, 1024 ** 3 - 1),
+    {
+      fixed: true,
+    },
+  ),
+  driverPort: optional('edgerest-driver-port', integer(0, 65535), { fixed: true }),
+  driverTargets: parameter<readonly string[]>('edgerest-driver-targets', [], driverTargets, { fixed: true }),
   jwksCooldown: parameter('edgerest-jwks-cooldown', 10, integer(1, 3600), { fixed: true }),
   jwksRefresh: parameter('edgerest-jwks-refresh', 600, integer(1, 86_400), { fixed: true }),
   maxBodySize: parameter('edgerest-max-body-size', 64 * 1024 * 1024, integer(1024, 1024 * 1024 * 1024 - 1), {

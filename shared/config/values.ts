@@ -109,3 +109,13 @@ export const claimPath: Parse<string> = (text) =>
 /** A shared secret: at least 32 bytes. */
 export const secret: Parse<string> = (text) =>
   new TextEncoder().encode(text).length >= 32 ? accept(text) : reject('at least 32 bytes, best made at random');
+
+const TARGET = /^(?:[^\s=,/:[\]]+=)?(?:\[[0-9A-Fa-f:.]+\]|[^\s=,/:[\]]+)(?::\d{1,5})?$/;
+
+/** Servers with commas between: `host`, `host:port`, or either behind a name of its own, `name=host:port`. */
+export const driverTargets: Parse<readonly string[]> = (text) => {
+  const items = text.split(',').map((item) => item.trim());
+  return items.every((item) => TARGET.test(item))
+    ? accept(items)
+    : reject('servers with commas between, such as db.internal:5432 or name=db.internal:5432');
+};

@@ -1,0 +1,59 @@
+/** Opening the driver's door, in whichever program it is asked for. */
+import type { Config } from '../../shared/config/resolve.ts';
+import { Logins } from '../driver/logins.ts';
+import { DriverServer } from '../driver/server.ts';
+import { SqlEndpoint } from '../driver/sql.ts';
+import { Targets } from '../driver/targets.ts';
+import type { Observe } from '../observation.ts';
+import { connectionConfig, type Pooler } from '../start.ts';
+import { certificate, checkReach, type KeyPair, usable } from './door.ts';
+import { listen } from './listen.ts';
+import { DRAIN_TIMEOUT, type Shutdown } from './shutdown.ts';
+
+/** What the driver's door is made of, checked before anything starts. */
+export interface DriverDoor {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: KeyPair | null;
+}
+
+/** Null where the door stays closed. Throws StartError: no TLS beyond loopback, an unreadable certificate. */
+export function checkDriverDoor(config: Config): DriverDoor | null {
+  const { driverHost: host, driverPort: port } = config;
+  if (port === null) return null;
+  const tls = certificate(config);
+  checkReach('EDGEREST_DRIVER_HOST', host, tls, config);
+  return { host, port, tls };
+}
+
+/** Opens it; it closes with the program. Throws StartError when the port cannot be had. */
+export async function openDriverDoor(
+  { host, port, tls }: DriverDoor,
+  config: Config,
+  { pool }: Pooler,
+  observe: Observe,
+  shutdown: Shutdown,
+): Promise<void> {
+  const connection = connectionConfig(config);
+  const logins = new Logins({
+    pool,
+    size: config.dbPool,
+    targets: new Targets(connection, config.driverTargets, config.driverDatabases),
+    connection,
+    onRefused: ({ user, database }, reason) =>
+      observe({ kind: 'driver', event: { type: 'login refused', user, database, reason } }),
+  });
+  const sql = new SqlEndpoint({
+    logins,
+    maxRequest: config.maxBodySize,
+    maxResponse: config.driverMaxResponseSize,
+    onAnswer: (status, error) => {
+      observe({ kind: 'driver', event: { type: 'answered', status } });
+      if (error !== null) observe({ kind: 'fault', error });
+    },
+  });
+  const server = usable(() => new DriverServer({ sql, tls }));
+  const { address } = await listen(server.server, { kind: 'tcp', host, port, variable: 'EDGEREST_DRIVER_PORT' });
+  shutdown.add(() => server.close(DRAIN_TIMEOUT));
+  observe({ kind: 'listening', server: 'Driver endpoint', address });
+}

@@ -1,0 +1,123 @@
+/** A statement's result as JSON, written while its rows arrive. */
+import type { Field, Row, RowTaker, StatementResult } from '../wire/index.ts';
+import { jsonOf } from './types.ts';
+
+export interface ResultFormat {
+  readonly rawText: boolean;
+  readonly arrayMode: boolean;
+}
+
+/** How much the results of one answer may take. `exceeded` is called once, when they want more. */
+export class Budget {
+  #left: number;
+  #exceeded: (() => void) | null;
+
+  constructor(bytes: number, exceeded: () => void) {
+    this.#left = bytes;
+    this.#exceeded = exceeded;
+  }
+
+  get isExceeded(): boolean {
+    return this.#exceeded === null;
+  }
+
+  fits(bytes: number): boolean {
+    if (bytes > this.#left) this.#exceed();
+    return !this.isExceeded;
+  }
+
+  take(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) this.#exceed();
+  }
+
+  giveBack(bytes: number): void {
+    this.#left += bytes;
+  }
+
+  #exceed(): void {
+    const tell = this.#exceeded;
+    this.#exceeded = null;
+    tell?.();
+  }
+}
+
+/** Text is made into bytes in pieces of about this size. */
+const PIECE = 64 * 1024;
+
+/** Takes the rows of a statement and gives its result as pieces of JSON. */
+export class ResultWriter implements RowTaker {
+  readonly #format: ResultFormat;
+  readonly #budget: Budget;
+  #fields: readonly Field[] = [];
+  #keys: readonly string[] = [];
+  #values: readonly ((text: string) => string)[] = [];
+  #pieces: Buffer[] = [];
+  #text = '';
+  #taken = 0;
+  #rows = 0;
+
+  constructor(format: ResultFormat, budget: Budget) {
+    this.#format = format;
+    this.#budget = budget;
+  }
+
+  start(fields: readonly Field[]): void {
+    const { rawText, arrayMode } = this.#format;
+    this.#fields = fields;
+    this.#keys = fields.map(({ name }, i) => (i > 0 ? ',' : '') + (arrayMode ? '' : `${JSON.stringify(name)}:`));
+    this.#values = fields.map(({ typeOid }) => (rawText ? JSON.stringify : jsonOf(typeOid)));
+    this.#budget.giveBack(this.#taken);
+    this.#pieces = [];
+    this.#text = '';
+    this.#taken = 0;
+    this.#rows = 0;
+  }
+
+  row(row: Row): void {
+    if (this.#budget.isExceeded) return;
+    const [open, close] = this.#format.arrayMode ? '[]' : '{}';
+    let text = this.#rows++ > 0 ? `,${open}` : `${open}`;
+    for (let i = 0; i < row.length; i++) {
+      const value = row.text(i);
+      text += this.#keys[i];
+      text += value === null ? 'null' : this.#values[i]?.(value);
+    }
+    this.#text += text + close;
+    this.#taken += text.length + 1;
+    this.#budget.take(text.length + 1);
+    if (this.#text.length > PIECE) this.#cut();
+  }
+
+  accepts(length: number): boolean {
+    return this.#budget.fits(length);
+  }
+
+  /** The whole result as JSON, in pieces. */
+  end({ tag, count }: StatementResult): readonly (string | Buffer)[] {
+    const fields = JSON.stringify(this.#fields.map(fieldOf));
+    const known = { command: tag.split(' ', 1)[0] ?? '', rowCount: count, rowAsArray: this.#format.arrayMode };
+    const tail = `],${JSON.stringify(known).slice(1)}`;
+    const head = `{"fields":${fields},"rows":[`;
+    return this.#pieces.length === 0 ? [head + this.#text + tail] : [head, ...this.#pieces, this.#text + tail];
+  }
+
+  #cut(): void {
+    const piece = Buffer.from(this.#text);
+    // Characters were counted so far, and these are bytes.
+    this.#taken += piece.length - this.#text.length;
+    this.#budget.take(piece.length - this.#text.length);
+    this.#pieces.push(piece);
+    this.#text = '';
+  }
+}
+
+const fieldOf = (field: Field): object => ({
+  name: field.name,
+  dataTypeID: field.typeOid,
+  tableID: field.tableOid,
+  columnID: field.column,
+  dataTypeSize: field.typeSize,
+  dataTypeModifier: field.typeModifier,
+  format: 'text',
+});

@@ -1,0 +1,144 @@
+/** `POST /sql`: one statement, or several in one transaction. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Cancellation } from '../../shared/hop/cancellation.ts';
+import type { Flight, FlightResult, FlightStatement } from '../wire/index.ts';
+import { parseCredentials } from './credentials.ts';
+import { DriverError, driverError } from './errors.ts';
+import { failureOf } from './failure.ts';
+import { type Pieces, readBody, sendError, sendJson } from './http.ts';
+import type { Login, Logins } from './logins.ts';
+import { type Query, readHeaders, readRequest, type SqlHeaders, type SqlRequest } from './request.ts';
+import { Budget, ResultWriter } from './result.ts';
+
+export interface SqlOptions {
+  readonly logins: Logins;
+  /** Bytes of a request's body, and of the results in an answer. */
+  readonly maxRequest: number;
+  readonly maxResponse: number;
+  /** Told of every answer; `error` where it is a mistake of ours. */
+  readonly onAnswer: (status: number, error: unknown) => void;
+}
+
+/** What may be kept prepared and, where its plan has grown stale, sent again: it cannot end a transaction while it runs. */
+const PLAIN = /^\s*(?:select|insert|update|delete|merge|with|values|table)\b/i;
+/** What stands for a status where the client did not wait for one. */
+const GONE = 499;
+/** Characters up to which a statement is kept prepared: each connection keeps some hundreds. */
+const KEPT = 8192;
+
+function statementOf(query: Query, taker: ResultWriter): FlightStatement {
+  const { text, parameters } = query;
+  const prepare = text.length <= KEPT && PLAIN.test(text) ? 'named' : 'unnamed';
+  return { text, parameters, prepare, result: 'rows', describe: true, taker };
+}
+
+function login(request: IncomingMessage): string {
+  const { authorization, 'neon-connection-string': text } = request.headers;
+  if (authorization !== undefined) {
+    throw driverError('0A000', 'tokens are not accepted here: log in with a password', {
+      hint: 'Leave authToken out, and put user and password into the connection string.',
+    });
+  }
+  if (typeof text === 'string') return Buffer.from(text, 'latin1').toString();
+  throw driverError('08001', 'the header Neon-Connection-String is missing');
+}
+
+/** What is sent, and who writes the result of each statement. */
+interface Plan {
+  readonly flight: Flight;
+  readonly writers: readonly ResultWriter[];
+}
+
+function planOf(asked: SqlRequest, headers: SqlHeaders, budget: Budget, signal: Cancellation): Plan {
+  const queries = asked.kind === 'single' ? [asked.query] : asked.queries;
+  const writers = queries.map(({ arrayMode }) => {
+    return new ResultWriter({ rawText: headers.rawText, arrayMode: arrayMode ?? headers.arrayMode }, budget);
+  });
+  const statements = queries.flatMap((query, i) => {
+    const writer = writers[i];
+    return writer === undefined ? [] : [statementOf(query, writer)];
+  });
+  const transaction = asked.kind === 'batch' ? { transaction: headers.transaction } : {};
+  return { writers, flight: { statements, reset: true, signal, ...transaction } };
+}
+
+function batchHeaders({ transaction, isolation }: SqlHeaders): readonly string[] {
+  return [
+    ...(isolation === null ? [] : ['Neon-Batch-Isolation-Level', isolation]),
+    ...(transaction.readOnly === true ? ['Neon-Batch-Read-Only', 'true'] : []),
+    ...(transaction.deferrable === true ? ['Neon-Batch-Deferrable', 'true'] : []),
+  ];
+}
+
+export class SqlEndpoint {
+  readonly #options: SqlOptions;
+
+  constructor(options: SqlOptions) {
+    this.#options = options;
+  }
+
+  /** Answers, whatever becomes of it. `id` are the headers that every answer has. Never rejects. */
+  async answer(request: IncomingMessage, response: ServerResponse, id: readonly string[]): Promise<void> {
+    const gone = new Cancellation();
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort();
+    });
+    let user = '';
+    try {
+      const headers = readHeaders(request.headers);
+      const found = this.#options.logins.find(parseCredentials(login(request)));
+      user = found.user;
+      // Nothing is read for somebody whose password is wrong.
+      await this.#options.logins.verify(found, gone);
+      const asked = readRequest(await readBody(request, this.#options.maxRequest));
+      const pieces = await this.#run(found, asked, headers, gone);
+      sendJson(response, asked.kind === 'batch' ? [...id, ...batchHeaders(headers)] : id, pieces);
+      this.#options.onAnswer(200, null);
+    } catch (error) {
+      if (response.destroyed) {
+        this.#options.onAnswer(GONE, null);
+        return;
+      }
+      const { status, fields, cause } = failureOf(error, user);
+      this.#options.onAnswer(status, fields.code === 'XX000' && status === 500 ? cause : null);
+      sendError(request, response, id, status, fields);
+    }
+  }
+
+  async #run(who: Login, asked: SqlRequest, headers: SqlHeaders, gone: Cancellation): Promise<Pieces> {
+    const budget = new Budget(this.#options.maxResponse, () => gone.abort());
+    const { flight, writers } = planOf(asked, headers, budget, gone);
+    const result = await this.#options.logins.run(who, flight);
+    if (budget.isExceeded) throw this.#tooLarge(result);
+    if (result.outcome === 'failed') throw result.error;
+    const results = writers.map((writer, i) => {
+      const statement = result.results[i];
+      return statement === undefined ? [] : writer.end(statement);
+    });
+    return asked.kind === 'single' ? (results[0] ?? []) : joined(results);
+  }
+
+  #tooLarge({ outcome }: FlightResult): DriverError {
+    const message = `the response is too large: ${this.#options.maxResponse} bytes are allowed`;
+    const hint = 'Ask for fewer rows at a time. EDGEREST_DRIVER_MAX_RESPONSE_SIZE of the pooler says how many bytes.';
+    const detail = outcome === 'completed' ? 'What was asked for has been done.' : 'Nothing has been changed.';
+    return new DriverError({ severity: 'ERROR', code: '54000', message, detail, hint }, 507);
+  }
+}
+
+/** `{"results":[…]}`, small pieces put together. */
+function joined(results: readonly Pieces[]): Pieces {
+  const pieces: (string | Buffer)[] = [];
+  let text = '{"results":[';
+  for (const [i, result] of results.entries()) {
+    if (i > 0) text += ',';
+    for (const piece of result) {
+      if (typeof piece === 'string') text += piece;
+      else {
+        pieces.push(text, piece);
+        text = '';
+      }
+    }
+  }
+  return [...pieces, `${text}]}`];
+}

@@ -1,0 +1,107 @@
+/** The driver's door in the programs: what opens it, what it takes, and how it closes. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverless';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { killAll } from '../../pooler/cli/program.fixture.ts';
+import { ask, office, type Process, portOf, says } from '../operating/program.ts';
+import { uniqueName } from '../postgres.ts';
+
+const open = office('opened');
+const user = uniqueName('opened_user');
+const SECRET = 'x'.repeat(32);
+
+beforeAll(async () => {
+  await open.database.sql.unsafe(`create role ${user} login password 'own'`);
+});
+afterAll(async () => {
+  await open.database.sql.unsafe(`drop role ${user}`);
+});
+afterEach(killAll);
+
+interface Opened {
+  readonly sql: NeonQueryFunction<false, false>;
+  readonly process: Process;
+}
+
+async function opened(
+  env: Record<string, string> = {},
+  command: 'serve' | 'pooler' | 'edge' = 'serve',
+): Promise<Opened> {
+  const process = open.start(command, { EDGEREST_DRIVER_PORT: '0', EDGEREST_POOLER_SECRET: SECRET, ...env });
+  const port = await portOf(process, 'Driver endpoint');
+  neonConfig.fetchEndpoint = () => `http://127.0.0.1:${port}/sql`;
+  return { sql: neon(open.database.uriAs(user, 'own')), process };
+}
+
+test.each(['serve', 'pooler', 'edge'] as const)(
+  '%s opens it, and answers what was accepted before it ends',
+  async (command) => {
+    const { sql, process } = await opened({}, command);
+    expect(await sql`select current_user::text as me`).toEqual([{ me: user }]);
+    // The driver sends nothing before somebody waits for the answer.
+    const slow = sql`select pg_sleep(0.5), 'answered' as what`.then((rows) => rows);
+    const begun = () => open.database.sql`select from pg_stat_activity where usename = ${user} and state = 'active'`;
+    while ((await begun()).length === 0) await sleep(10);
+    process.child.kill('SIGTERM');
+    expect(await slow).toMatchObject([{ what: 'answered' }]);
+    expect(await process.exited).toBe(0);
+  },
+);
+
+test('it stays closed where no port is given', async () => {
+  const { process } = await open.serve();
+  expect(process.said()).not.toContain('Driver endpoint');
+});
+
+test('beyond loopback it wants TLS, or to be told that a proxy has it', async () => {
+  const env = { EDGEREST_DRIVER_PORT: '0', EDGEREST_DRIVER_HOST: '0.0.0.0' };
+  const refused = open.start('serve', env);
+  expect(await refused.exited).toBe(1);
+  expect(refused.said()).toContain('EDGEREST_DRIVER_HOST is 0.0.0.0: beyond loopback the pooler needs TLS');
+  await says(
+    open.start('serve', { ...env, EDGEREST_BEHIND_PROXY: '1' }),
+    /Driver endpoint listening on 0\.0\.0\.0:\d+/,
+  );
+});
+
+describe('the parameters', () => {
+  test('EDGEREST_DRIVER_MAX_RESPONSE_SIZE', async () => {
+    const { sql } = await opened({ EDGEREST_DRIVER_MAX_RESPONSE_SIZE: '2000' });
+    await expect(sql`select repeat('x', 3000)`).rejects.toThrow('507');
+    expect(await sql`select 1 as one`).toEqual([{ one: 1 }]);
+  });
+
+  test('EDGEREST_DRIVER_TARGETS and EDGEREST_DRIVER_DATABASES', async () => {
+    const { host } = new URL(open.database.uri);
+    const { sql } = await opened({ EDGEREST_DRIVER_TARGETS: `main=${host}`, EDGEREST_DRIVER_DATABASES: 'other' });
+    await expect(sql`select 1`).rejects.toMatchObject({ code: '08004' });
+    const named = neon(open.database.uriAs(user, 'own').replace(host, 'main'));
+    await expect(named`select 1`).rejects.toMatchObject({ code: '3D000' });
+  });
+
+  test('a target that is none', async () => {
+    const process = open.start('serve', { EDGEREST_DRIVER_PORT: '0', EDGEREST_DRIVER_TARGETS: 'postgresql://h' });
+    expect(await process.exited).toBe(1);
+    expect(process.said()).toContain(
+      'EDGEREST_DRIVER_TARGETS is "postgresql://h": it must be servers with commas between',
+    );
+  });
+});
+
+test('the log and the metrics tell of it, and no password is in them', async () => {
+  const env = { PGRST_ADMIN_SERVER_PORT: '0', PGRST_LOG_LEVEL: 'debug' };
+  const { sql, process } = await opened(env);
+  await sql`select 1`;
+  const stranger = neon(open.database.uriAs(user, 'guessed-password'));
+  await expect(stranger`select 1`).rejects.toMatchObject({ code: '28P01' });
+  await says(
+    process,
+    new RegExp(`The driver endpoint did not let in "${user}" to the database "${open.database.name}": `),
+  );
+  const { text } = await ask(await portOf(process, 'Admin server'), '/metrics');
+  expect(text).toContain('edgerest_driver_answers_total{status="200"} 1\n');
+  expect(text).toContain('edgerest_driver_answers_total{status="400"} 1\n');
+  expect(text).toContain('edgerest_driver_logins_refused_total 1\n');
+  expect(text + process.said() + process.out()).not.toMatch(/guessed-password|:own@/);
+  expect(process.said()).not.toContain('Cannot connect to the database');
+});
