@@ -10,6 +10,7 @@ import { Pool } from './pool/index.ts';
 
 import { type Loaded, SnapshotSource, type SourceEvent } from './snapshot/source.ts';
 import { StartError } from './start-error.ts';
+import { checkedHop } from './statements/checked.ts';
 import { createTransactor, type DatabaseFacts, type Trust } from './transaction/transactor.ts';
 import { VERSION } from './version.ts';
 import { type ConnectionConfig, ConnectionStringError, connect, parseConnectionString } from './wire/index.ts';
@@ -139,8 +140,17 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
     pool.forgetStatements();
   });
   await source.start(config);
+  const hop = withDocuments(createTransactor({ pool, database: () => facts }), () => source.current());
+  const checked = checkedHop(hop, {
+    current: () => source.current()?.snapshot ?? null,
+    fresh: async () => (await source.fresh())?.snapshot ?? null,
+  });
   return {
-    hop: withDocuments(createTransactor({ pool, database: () => facts }), () => source.current()),
+    // What this process made itself needs no check.
+    hop: {
+      transaction: (request, payload, signal) =>
+        (facts?.trust.kind === 'process' ? hop : checked).transaction(request, payload, signal),
+    },
     source,
     pool,
     close: async (timeout) => {

@@ -138,8 +138,14 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
   if (!outcome.ok) {
     const error = fromFailure(outcome.failure, identity);
     if (exchange !== null) exchange.failure = error;
+<<<<<<< HEAD
     const outdated =
       outcome.failure.kind === 'database' && outcome.snapshot !== null && !sameContent(outcome.snapshot, version);
+=======
+    const { failure } = outcome;
+    const mayBePlanned = failure.kind === 'database' || (failure.kind === 'refused' && failure.reason === 'snapshot');
+    const outdated = mayBePlanned && outcome.snapshot !== null && outcome.snapshot !== state.schema.version;
+>>>>>>> e967374 (The pooler takes no SQL but what the worker's compiler can make: a stolen secret chooses no role)
     throw outdated ? planned(error) : error;
   }
   if (exchange !== null) exchange.failure = null;
@@ -162,7 +168,7 @@ function statementsOf(plan: DatabasePlan, facts: Facts, identity: Identity): rea
 /** Whether a large body has passed through already. */
 const isGone = (body: RawRequest['body']): boolean => body instanceof LargeBody && body.isTaken;
 
-/** A database error of a transaction that was planned on an older snapshot than the pooler has: the plan may be at fault. */
+/** A failure of a transaction that was planned on another snapshot than the pooler has: the plan may be at fault. */
 function planned(error: ApiError): ApiError {
   const { status, headers, statusText } = error;
   return new ApiError(status, error, { headers, fromSnapshot: true, ...(statusText !== null && { statusText }) });

@@ -8,10 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { transactionRequest } from '../../shared/hop/request.fixture.ts';
-import type { TransactionRequest } from '../../shared/hop/types.ts';
+import type { TransactionOutcome } from '../../shared/hop/types.ts';
+import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { selfSigned } from '../../test/certificate.ts';
 import { freePort } from '../../test/cluster.ts';
+import { bodyOf, messageOf } from '../../test/message.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
 import { edgerest, killAll, main, says } from './program.fixture.ts';
@@ -26,6 +27,7 @@ beforeAll(async () => {
     'cli',
     `create role ${login} login noinherit password 'the-password'; create role ${anon}; grant ${anon} to ${login};
      create table item (id int primary key); insert into item values (1); grant select on item to ${anon};
+     create function who() returns name language sql stable as 'select current_user';
      create function slow() returns int language sql volatile as 'select 7 from pg_sleep(1)';`,
   );
 });
@@ -340,15 +342,14 @@ describe('serve', () => {
 });
 
 describe('pooler', () => {
-  const request = (token: string | null, role: string): TransactionRequest =>
-    transactionRequest({
-      snapshot: '',
-      token,
-      role,
-      schema: 'public',
-      path: '/item',
-      statements: [{ text: 'select current_user', parameters: [], result: { kind: 'row', body: null } }],
-    });
+  /** Asks for the role that a transaction has. */
+  const ask = async (hop: HttpHop, token: string | null, role: string): Promise<TransactionOutcome> =>
+    await hop.transaction(messageOf(await snapshotOf(hop), { target: '/rpc/who', token, role }), null, null);
+  const snapshotOf = async (hop: HttpHop): Promise<Snapshot> => {
+    const fetched = await hop.fetchSnapshot(null, null);
+    if (fetched.kind !== 'new') throw new Error(fetched.kind);
+    return fetched.snapshot;
+  };
 
   test('runs transactions for whoever has the secret, as the role of the token and no other', async () => {
     const previous = 'p'.repeat(32);
@@ -364,11 +365,8 @@ describe('pooler', () => {
     const other = new HttpHop({ url: `http://127.0.0.1:${env.EDGEREST_POOLER_PORT}`, secret: previous });
     expect(await other.fetchSnapshot([], null)).toMatchObject({ kind: 'new' });
     expect(await hop.fetchKeys(null)).toMatchObject({ kind: 'keys', keys: { keys: [{ kty: 'oct', alg: 'HS256' }] } });
-    expect(await hop.transaction(request(null, login), null, null)).toMatchObject({
-      ok: true,
-      statements: [{ columns: [anon] }],
-    });
-    expect(await hop.transaction(request('a.forged.token', anon), null, null)).toMatchObject({
+    expect(await bodyOf(await ask(hop, null, login))).toBe(JSON.stringify(anon));
+    expect(await ask(hop, 'a.forged.token', anon)).toMatchObject({
       ok: false,
       failure: { kind: 'refused', reason: 'token', status: 401 },
     });
@@ -424,8 +422,8 @@ describe('pooler', () => {
     const running = edgerest(['pooler'], env);
     await says(running, /Pooler listening/);
     const hop = new HttpHop({ url: `http://127.0.0.1:${env.EDGEREST_POOLER_PORT}`, secret });
-    expect(await hop.transaction(request('any', anon), null, null)).toMatchObject({ ok: true });
-    expect(await hop.transaction(request('any', login), null, null)).toMatchObject({ failure: { reason: 'role' } });
+    expect(await ask(hop, 'any', anon)).toMatchObject({ ok: true });
+    expect(await ask(hop, 'any', login)).toMatchObject({ failure: { reason: 'role' } });
   });
 });
 

@@ -83,6 +83,14 @@ describe.each([
     ]);
   });
 
+  test('a column of another type, which the worker has heard nothing of', async () => {
+    const table = `${mode}_types`;
+    await change(`create table api.${table} (id int primary key, a int)`);
+    expect((await post(`/${table}`, { id: 1, a: 1 })).status).toBe(201);
+    await changeAndLoad(`alter table api.${table} alter a type text`);
+    expect((await post(`/${table}`, { id: 2, a: 'word' })).status).toBe(201);
+  });
+
   test('a relationship, a function, a function with another argument', async () => {
     const table = `${mode}_child`;
     await change(`create table api.${table} (id int primary key, item_id int)`);

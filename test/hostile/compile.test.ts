@@ -1,6 +1,8 @@
 /** Random and hostile requests up to their SQL: what is thrown, and what of a request the text depends on. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readStatement } from '../../pooler/statements/main.ts';
+import { Names } from '../../pooler/statements/names.ts';
 import type { Schema } from '../../shared/snapshot/schema.ts';
 import { MARK, pairsFor, requestsFor } from './arbitrary.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
@@ -20,17 +22,24 @@ beforeAll(async () => {
 
 afterAll(() => hostile?.drop());
 
-test('nothing is thrown but errors of ours', PROPERTY, () => {
+test('nothing is thrown but errors of ours, and the pooler takes every statement for the compiler’s', PROPERTY, () => {
   const parameters = runs('requests are parsed, planned and compiled', 1);
   const kinds = new Set<Outcome['kind']>();
+  const names = new Names(schema.snapshot);
+  const read = new Set<string>();
   fc.assert(
     fc.property(requestsFor(schema, 2), fc.boolean(), (raw, isLimited) => {
-      kinds.add(outcomeOf(raw, isLimited ? limited : schema).kind);
+      const outcome = outcomeOf(raw, isLimited ? limited : schema);
+      kinds.add(outcome.kind);
+      if (outcome.kind !== 'statements') return;
+      for (const { text } of outcome.statements) read.add(readStatement(text, names).kind);
     }),
     parameters,
   );
   // It was not about refusals alone.
-  if (parameters.numRuns >= 1000) expect([...kinds].sort()).toEqual(['none', 'refused', 'statements']);
+  if (parameters.numRuns < 1000) return;
+  expect([...kinds].sort()).toEqual(['none', 'refused', 'statements']);
+  expect([...read].sort()).toEqual(['call', 'estimate', 'guard', 'read', 'write']);
 });
 
 /** The statements' texts, or a refusal's code; null where the values decide, of two ranges that do not meet. */

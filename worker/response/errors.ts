@@ -166,6 +166,8 @@ export function refusedByPooler(reason: string): ApiError {
       return new ApiError(413, { code: 'EDGE005', message: 'The request body is too large' });
     case 'stopping':
       return new ApiError(503, { code: 'EDGE008', message: 'The server is shutting down' });
+    case 'snapshot':
+      return new ApiError(503, { code: 'EDGE013', message: 'The schema cache is being renewed' });
     case 'secret':
       return misconfigured('The pooler does not accept the EDGEREST_POOLER_SECRET of the worker.');
     case 'version':

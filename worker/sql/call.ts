@@ -1,11 +1,12 @@
 /** Function calls. */
 
 import type { RoutineParameter } from '../../shared/snapshot/types.ts';
+import { BODY } from '../../shared/sql/fragments.ts';
 import { quoteIdent, quoteQualified } from '../../shared/sql/identifiers.ts';
 import type { CallArguments, CallPlan } from '../plan/types.ts';
 import { column } from './fields.ts';
 import { arrayLiteral, type Parameters } from './parameters.ts';
-import { BODY, payloadRows } from './payload.ts';
+import { payloadRows } from './payload.ts';
 
 /** Compiles the call; the read then selects from its rows. */
 export function callQuery(plan: CallPlan, parameters: Parameters): string {

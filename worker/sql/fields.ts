@@ -1,5 +1,6 @@
 /** Columns and what is selected of them: paths into JSON, conversions, casts, aggregates. */
 import { type QualifiedIdentifier, quoteIdent, quoteQualified, SqlSyntaxError } from '../../shared/sql/identifiers.ts';
+import { AGGREGATES } from '../../shared/sql/operators.ts';
 import type { CoercibleField, SelectField } from '../plan/types.ts';
 import type { AggregateFunction, JsonOperation } from '../request/types.ts';
 import type { Parameters } from './parameters.ts';
@@ -68,16 +69,6 @@ export function cast(text: string, type: string | null): string {
     throw new RangeError('A cast names a type with other characters than letters, digits, _, $ and blanks');
   return `CAST( ${text} AS ${type} )`;
 }
-
-// count takes anything. The others stay unqualified like operators: extensions add their own for their types
-// (max of citext, avg of vector) in a schema that only search_path knows.
-const AGGREGATES: Readonly<Record<AggregateFunction, string>> = {
-  count: 'pg_catalog.count',
-  sum: 'sum',
-  avg: 'avg',
-  max: 'max',
-  min: 'min',
-};
 
 /** Wraps in an aggregate and casts its result. */
 export const aggregate = (text: string, name: AggregateFunction | null, type: string | null): string =>

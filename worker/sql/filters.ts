@@ -1,50 +1,10 @@
 /** Conditions: a field, an operator and a value, and trees of them. */
 import { quoteIdent, quoteQualified } from '../../shared/sql/identifiers.ts';
+import { FTS, IS, QUANT, SIMPLE } from '../../shared/sql/operators.ts';
 import type { CoercibleField, JoinCondition, PlanFilter, PlanLogic } from '../plan/types.ts';
-import type { FtsOperator, IsValue, OperatorExpression, QuantOperator, SimpleOperator } from '../request/types.ts';
+import type { OperatorExpression } from '../request/types.ts';
 import { column, field, languageArgument, type Source } from './fields.ts';
 import { arrayLiteral, type Parameters } from './parameters.ts';
-
-// Operators are not qualified: those of extensions (citext, ltree, …) are found through search_path.
-const SIMPLE: Readonly<Record<SimpleOperator, string>> = {
-  neq: '<>',
-  cs: '@>',
-  cd: '<@',
-  ov: '&&',
-  sl: '<<',
-  sr: '>>',
-  nxr: '&<',
-  nxl: '&>',
-  adj: '-|-',
-};
-
-const QUANT: Readonly<Record<QuantOperator, string>> = {
-  eq: '=',
-  gte: '>=',
-  gt: '>',
-  lte: '<=',
-  lt: '<',
-  like: 'like',
-  ilike: 'ilike',
-  match: '~',
-  imatch: '~*',
-};
-
-const FTS: Readonly<Record<FtsOperator, string>> = {
-  fts: '@@ pg_catalog.to_tsquery',
-  plfts: '@@ pg_catalog.plainto_tsquery',
-  phfts: '@@ pg_catalog.phraseto_tsquery',
-  wfts: '@@ pg_catalog.websearch_to_tsquery',
-};
-
-// IS takes no parameter, only these words.
-const IS: Readonly<Record<IsValue, string>> = {
-  null: 'NULL',
-  not_null: 'NOT NULL',
-  true: 'TRUE',
-  false: 'FALSE',
-  unknown: 'UNKNOWN',
-};
 
 /** A bound value, converted from text where the column's type has such a function. */
 function operand(value: string, f: CoercibleField, parameters: Parameters): string {

@@ -4,6 +4,7 @@
  * names the condition and the number; it depends on the setting, so the planner cannot evaluate it in advance.
  */
 import type { Statement } from '../../shared/hop/types.ts';
+import { GUARD_MARK, notOne, tooMany } from '../../shared/sql/fragments.ts';
 import type { Preferences } from '../request/types.ts';
 import { Parameters } from './parameters.ts';
 
@@ -15,33 +16,22 @@ export interface Guard {
   readonly most: bigint | null;
 }
 
-const COUNT = 'edgerest.count';
-const MARK = 'edgerest guard';
-
 /** The guard that a write or a volatile call needs; null when anything goes. */
 export function guardOf(one: Guard['one'], preferences: Preferences | null): Guard | null {
   const most = preferences?.handling === 'strict' ? preferences.maxAffected : null;
   return one === null && most === null ? null : { one, most };
 }
 
-/** In the main statement: leaves the count behind. */
-export const leaveCount = (count: string): string =>
-  `pg_catalog.set_config('${COUNT}', (${count})::pg_catalog.text, true)`;
-
 /** The statement that fails unless the guard holds. */
 export function guardStatement(guard: Guard): Statement {
   const parameters = new Parameters();
-  const count = `pg_catalog.current_setting('${COUNT}')`;
-  const fail = (code: string): string => `pg_catalog.concat('${MARK} ${code} ', ${count})::int`;
   let cases = '';
-  if (guard.one !== null) cases += ` WHEN ${count}::bigint <> 1 THEN ${fail(guard.one)}`;
-  if (guard.most !== null) {
-    cases += ` WHEN ${count}::bigint > ${parameters.bind(guard.most.toString())}::bigint THEN ${fail('PGRST124')}`;
-  }
+  if (guard.one !== null) cases += notOne(guard.one);
+  if (guard.most !== null) cases += tooMany(parameters.bind(guard.most.toString()));
   return { text: `SELECT CASE${cases} END`, parameters: parameters.values, result: { kind: 'none' } };
 }
 
-const FAILED = new RegExp(`${MARK} (PGRST115|PGRST116|PGRST124) (\\d+)`);
+const FAILED = new RegExp(`${GUARD_MARK} (PGRST115|PGRST116|PGRST124) (\\d+)`);
 
 /**
  * Reads a guard's failure: the code of the condition and the number of rows; null when the error is another one.

@@ -1,11 +1,12 @@
 /** INSERT, UPDATE and DELETE. */
+import { BODY } from '../../shared/sql/fragments.ts';
 import { quoteIdent, quoteQualified } from '../../shared/sql/identifiers.ts';
+import { countInserted, countUpdated } from '../../shared/sql/settings.ts';
 import type { MutatePlan, PlanLogic } from '../plan/types.ts';
 import { aliased, column, type Source, sourceOf } from './fields.ts';
 import { joinedNullEmbed, logic, where } from './filters.ts';
 import type { Parameters } from './parameters.ts';
-import { BODY, payloadRows } from './payload.ts';
-import { countInserted, countUpdated } from './settings.ts';
+import { payloadRows } from './payload.ts';
 
 type Insert = MutatePlan & { readonly kind: 'insert' };
 type Update = MutatePlan & { readonly kind: 'update' };

@@ -1,13 +1,11 @@
 /** The request's body as rows: one parameter, taken apart by the database. */
+import { BODY } from '../../shared/sql/fragments.ts';
 import { quoteIdent, quoteLiteral } from '../../shared/sql/identifiers.ts';
 import type { CoercibleField } from '../plan/types.ts';
 import type { Parameters } from './parameters.ts';
 
 /** What is needed of a column to read it from JSON. */
 export type PayloadColumn = Pick<CoercibleField, 'name' | 'type' | 'transform' | 'default'>;
-
-/** The alias of the rows read from the body. */
-export const BODY = 'pgrst_body';
 
 /**
  * `FROM … pgrst_body`: the body's rows with the given columns.

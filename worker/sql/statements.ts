@@ -1,19 +1,20 @@
 /** A plan becomes the statements of one flight: the main one, then what guards or completes it. */
 import type { ResultShape, Statement } from '../../shared/hop/types.ts';
 import type { Routine } from '../../shared/snapshot/types.ts';
+import { location, NOT_COUNTED, ROW_COUNT, ROWS, SOURCE, TOTAL_COUNT } from '../../shared/sql/fragments.ts';
+import { insertedRows, leaveCount, responseHeaders, responseStatus } from '../../shared/sql/settings.ts';
 import type { MutatePlan, Plan } from '../plan/types.ts';
 import type { Preferences, RowRange } from '../request/types.ts';
-import { bodyAggregate, ROWS, SOURCE } from './body.ts';
+import { bodyAggregate } from './body.ts';
 import { callQuery } from './call.ts';
 import { COLUMN, EARLY_BODY } from './columns.ts';
 import { countQuery } from './count.ts';
 import { estimate, explain } from './explain.ts';
-import { type Guard, guardOf, guardStatement, leaveCount } from './guards.ts';
+import { type Guard, guardOf, guardStatement } from './guards.ts';
 import { isPut, mutateQuery } from './mutate.ts';
 import { isWhole } from './order.ts';
 import { arrayLiteral, Parameters } from './parameters.ts';
 import { readQuery } from './read.ts';
-import { insertedRows, responseHeaders, responseStatus } from './settings.ts';
 
 /** Plans that the database answers. */
 export type DatabasePlan = Extract<Plan, { readonly kind: 'read' | 'mutate' | 'call' }>;
@@ -72,8 +73,6 @@ function guardFor(plan: DatabasePlan, preferences: Preferences): Guard | null {
   }
 }
 
-const ROW_COUNT = `pg_catalog.count(${ROWS})`;
-
 /** The main row's values as SQL. */
 interface Values {
   readonly total: string;
@@ -109,7 +108,7 @@ function mainText(
         page: ROW_COUNT,
         body: bodyAggregate(plan.handler, null),
         inserted: isUpsert(plan.write, facts.preferences) ? insertedRows : NO_UPSERT,
-        location: location(plan.write, facts.preferences, parameters),
+        location: locationOf(plan.write, facts.preferences, parameters),
         isWrite: true,
       };
       // Without a body nothing is selected by name: the write returned no such columns.
@@ -161,26 +160,19 @@ function totalCount(
   page: string,
   parameters: Parameters,
 ): readonly [string, string] {
-  if (preferences.count !== 'exact' && preferences.count !== 'estimated') return ['', 'null::bigint'];
+  if (preferences.count !== 'exact' && preferences.count !== 'estimated') return ['', NOT_COUNTED];
   if (maxRows === null && isWhole(topLevelRange)) return ['', page];
   let query = countQuery(plan.read, parameters);
   // One row beyond max-rows tells that an estimate will do.
   if (plan.kind === 'read' && preferences.count === 'estimated' && maxRows !== null) query += ` LIMIT ${maxRows + 1}`;
-  return [`, ${SOURCE}_count AS (${query})`, `(SELECT pg_catalog.count(*) FROM ${SOURCE}_count)`];
+  return [`, ${SOURCE}_count AS (${query})`, TOTAL_COUNT];
 }
 
 const isUpsert = (write: MutatePlan, preferences: Preferences): boolean =>
   write.kind === 'insert' && (isPut(write) || preferences.resolution === 'merge-duplicates');
 
-/** Where the one inserted row is found, as JSON. */
-function location(write: MutatePlan, preferences: Preferences, parameters: Parameters): string | null {
+/** The location of the one inserted row, where it is asked for. */
+function locationOf(write: MutatePlan, preferences: Preferences, parameters: Parameters): string | null {
   if (write.kind !== 'insert' || preferences.representation !== 'headers-only') return null;
-  const keys = parameters.bind(arrayLiteral(write.primaryKey));
-  return (
-    `CASE WHEN ${ROW_COUNT} = 1 THEN (` +
-    `WITH data AS (SELECT pg_catalog.row_to_json(_) AS row FROM ${SOURCE} AS _ LIMIT 1) ` +
-    "SELECT pg_catalog.json_agg(json_data.key || '=' || COALESCE('eq.' || json_data.value, 'is.null')) " +
-    'FROM data CROSS JOIN pg_catalog.json_each_text(data.row) AS json_data ' +
-    `WHERE json_data.key = ANY (${keys}::pg_catalog.text[])) END`
-  );
+  return location(parameters.bind(arrayLiteral(write.primaryKey)));
 }

@@ -2,6 +2,8 @@
 
 /** Counts inserted rows of an upsert; rows that were updated instead are taken off again. */
 const INSERTED = 'pgrst.inserted';
+/** The number of rows that a guard looks at. */
+const COUNT = 'edgerest.count';
 
 // A setting that was set in an earlier transaction of the connection reads as '' afterwards, not as NULL.
 const current = (name: string): string => `NULLIF(pg_catalog.current_setting('${name}', true), '')`;
@@ -17,3 +19,10 @@ const shiftInserted = (step: '+ 1' | '- 1', never: string): string =>
 export const countInserted = shiftInserted('+ 1', '0');
 /** A condition that is always true and takes back a row that met a conflict. */
 export const countUpdated = shiftInserted('- 1', '-1');
+
+/** In the main statement: leaves the count behind for the guard. */
+export const leaveCount = (count: string): string =>
+  `pg_catalog.set_config('${COUNT}', (${count})::pg_catalog.text, true)`;
+
+/** The count that was left, as text. */
+export const countLeft = `pg_catalog.current_setting('${COUNT}')`;

@@ -1,0 +1,221 @@
+/** Whole statements: what worker/sql/statements.ts, body.ts, explain.ts and guards.ts write. */
+import type { Routine } from '../../shared/snapshot/types.ts';
+import {
+  CSV,
+  GEOJSON,
+  list,
+  location,
+  NO_BODY,
+  NOT_COUNTED,
+  notOne,
+  ROW_COUNT,
+  ROWS,
+  SCALAR,
+  SOURCE,
+  single,
+  TOTAL_COUNT,
+  tooMany,
+} from '../../shared/sql/fragments.ts';
+import { insertedRows, leaveCount, responseHeaders, responseStatus } from '../../shared/sql/settings.ts';
+import { call } from './call.ts';
+import type { Statement } from './conditions.ts';
+import type { Names } from './names.ts';
+import { countQuery, readQuery } from './read.ts';
+import { NotOurs, Scanner } from './scanner.ts';
+import { emptyUpdate, write } from './write.ts';
+
+/** What a statement is, as far as the rest of its message depends on it. */
+export type Kind =
+  | { readonly kind: 'read' | 'write' }
+  /** `routines`: the function is one of these. */
+  | { readonly kind: 'call'; readonly routines: readonly Routine[] }
+  /** What may follow a write or a call. */
+  | { readonly kind: 'guard' }
+  /** What may follow a read. */
+  | { readonly kind: 'estimate' };
+
+const READ: Kind = { kind: 'read' };
+const WRITE: Kind = { kind: 'write' };
+const GUARD: Kind = { kind: 'guard' };
+const ESTIMATE: Kind = { kind: 'estimate' };
+
+/** The two ends of a text around its placeholder. */
+const around = (text: (placeholder: string) => string): readonly [string, string] => {
+  const [before = '', after = ''] = text('\0').split('\0');
+  return [before, after];
+};
+
+const PAGES = [ROW_COUNT, '1'];
+const TOTALS = [NOT_COUNTED, "''", TOTAL_COUNT, ...PAGES];
+const INSERTED = ["''", insertedRows];
+const GUARDS = ['null', ...PAGES.map(leaveCount)];
+const [LOCATION_START, LOCATION_END] = around(location);
+const [TOO_MANY_START, TOO_MANY_END] = around(tooMany);
+
+const values = [ROWS, SCALAR].flatMap((value) =>
+  [true, false].flatMap((strip) => [single(value, strip), list(value, strip)]),
+);
+const BODIES = [NO_BODY, CSV, GEOJSON, ...values];
+
+const asText = (value: string): string => `(${value})::pg_catalog.text`;
+const named = (values: readonly string[], name: string): readonly string[] =>
+  values.map((value) => `${value} AS ${name}`);
+const textNamed = (values: readonly string[], name: string): readonly string[] => named(values.map(asText), name);
+
+const TOTAL = named(TOTALS, 'total_result_set, ');
+const PAGE = named(PAGES, 'page_total, ');
+const BODY = named(BODIES, 'body');
+const RESPONSE = `${responseHeaders} AS response_headers, ${responseStatus} AS response_status`;
+
+const ROW = {
+  inserted: named(INSERTED, 'response_inserted, '),
+  guard: named(GUARDS, 'guard'),
+};
+
+const CUSTOM = {
+  total: textNamed(TOTALS, 'total_result_set, '),
+  page: textNamed(PAGES, 'page_total, '),
+  inserted: textNamed(INSERTED, 'response_inserted, '),
+};
+
+const EXPLAINED_INSERTED = named(INSERTED, 'response_inserted');
+
+/** The location as it is, or what stands for none. */
+function locationOr(s: Scanner, none: string): void {
+  if (s.take(none)) return;
+  s.expect(LOCATION_START);
+  s.placeholder();
+  s.expect(LOCATION_END);
+}
+
+/** A call of a function of the database that makes the body. */
+function customBody({ s, names }: Statement): void {
+  const name = s.qualified();
+  s.expect('(');
+  let rows: string | null = '';
+  if (s.take(`${ROWS}::`)) rows = s.qualified();
+  else if (s.take(SCALAR)) rows = null;
+  else s.expect(ROWS);
+  if (!names.handles(name, rows)) s.fail();
+  s.expect(') AS body');
+}
+
+/** The columns of the main row, in either order, or those of which a plan is shown. */
+function columns(statement: Statement, explained: boolean): void {
+  const { s } = statement;
+  if (s.takeOneOf(CUSTOM.total)) {
+    s.expectOneOf(CUSTOM.page);
+    s.expectOneOf(CUSTOM.inserted);
+    s.expect('(');
+    locationOr(s, 'null');
+    s.expect(')::pg_catalog.text AS location, ');
+    customBody(statement);
+    s.expect(`, ${RESPONSE}, `);
+    s.expectOneOf(ROW.guard);
+    return;
+  }
+  s.expectOneOf(TOTAL);
+  s.expectOneOf(PAGE);
+  if (explained) {
+    if (s.looksAt('ARRAY[]') || s.looksAt(LOCATION_START)) {
+      locationOr(s, 'ARRAY[]::pg_catalog.text[]');
+      s.expect(' AS header, ');
+    }
+    if (!s.takeOneOf(BODY)) customBody(statement);
+    s.expect(`, ${RESPONSE}, `);
+    s.expectOneOf(EXPLAINED_INSERTED);
+    return;
+  }
+  s.expectOneOf(ROW.inserted);
+  locationOr(s, 'null');
+  s.expect(' AS location, ');
+  s.expectOneOf(ROW.guard);
+  s.expect(`, ${RESPONSE}, `);
+  s.expectOneOf(BODY);
+}
+
+/** The CTE that counts all rows, if it is there. */
+function countCte(statement: Statement, ofSource: boolean): void {
+  const { s } = statement;
+  if (!s.take(`, ${SOURCE}_count AS (`)) return;
+  countQuery(statement, ofSource);
+  if (s.take(' LIMIT ')) s.digits();
+  s.expect(')');
+}
+
+/** `WITH pgrst_source AS (…) SELECT …`, after its first parenthesis. */
+function main(statement: Statement, explained: boolean): Kind {
+  const { s } = statement;
+  if (s.take(' ')) {
+    readQuery(statement, false);
+    s.expect(' )');
+    countCte(statement, false);
+    s.expect(' SELECT ');
+    columns(statement, explained);
+    s.expect(` FROM ( SELECT * FROM ${SOURCE} ) ${ROWS}`);
+    return READ;
+  }
+  let kind = WRITE;
+  if (!write(statement)) {
+    s.expect('SELECT ');
+    if (s.looksAt('*') || s.looksAt('pgrst_call.')) kind = { kind: 'call', routines: call(statement) };
+    else emptyUpdate(statement);
+  }
+  s.expect(')');
+  if (kind.kind === 'call') countCte(statement, true);
+  s.expect(' SELECT ');
+  columns(statement, explained);
+  s.expect(' FROM (');
+  if (kind.kind === 'call' || !s.take(`SELECT * FROM ${SOURCE}`)) readQuery(statement, true);
+  s.expect(`) ${ROWS}`);
+  return kind;
+}
+
+function guard(s: Scanner): void {
+  const one = s.takeOneOf([notOne('PGRST115'), notOne('PGRST116')]);
+  const most = s.take(TOO_MANY_START);
+  if (most) {
+    s.placeholder();
+    s.expect(TOO_MANY_END);
+  }
+  if (!one && !most) s.fail();
+  s.expect(' END');
+}
+
+const PLAN_OPTIONS = [', ANALYZE', ', VERBOSE', ', SETTINGS', ', BUFFERS', ', WAL'];
+
+/** `EXPLAIN (…) `, if it is there. */
+function explain(s: Scanner): boolean {
+  if (!s.take('EXPLAIN (FORMAT ')) return false;
+  s.expectOneOf(['JSON', 'TEXT']);
+  while (s.takeOneOf(PLAN_OPTIONS));
+  s.expect(') ');
+  return true;
+}
+
+function whole(statement: Statement): Kind {
+  const { s, names } = statement;
+  if (s.take('SELECT CASE')) {
+    guard(s);
+    return GUARD;
+  }
+  if (s.take('EXPLAIN (FORMAT JSON) SELECT 1 ')) {
+    s.at -= 'SELECT 1 '.length;
+    countQuery(statement, false);
+    return ESTIMATE;
+  }
+  const explained = explain(s);
+  if (explained && !names.settings.dbPlanEnabled) s.fail();
+  s.expect(`WITH ${SOURCE} AS (`);
+  return main(statement, explained);
+}
+
+/**
+ * Reads a statement that the worker's compiler could have made, of what the snapshot knows. Throws NotOurs for any other text.
+ */
+export function readStatement(text: string, names: Names): Kind {
+  const s = new Scanner(text);
+  const kind = whole({ s, names });
+  if (!s.atEnd) throw new NotOurs(s.at);
+  return kind;
+}
