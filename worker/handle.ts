@@ -138,14 +138,9 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
   if (!outcome.ok) {
     const error = fromFailure(outcome.failure, identity);
     if (exchange !== null) exchange.failure = error;
-<<<<<<< HEAD
-    const outdated =
-      outcome.failure.kind === 'database' && outcome.snapshot !== null && !sameContent(outcome.snapshot, version);
-=======
-    const { failure } = outcome;
+    const { failure, snapshot } = outcome;
     const mayBePlanned = failure.kind === 'database' || (failure.kind === 'refused' && failure.reason === 'snapshot');
-    const outdated = mayBePlanned && outcome.snapshot !== null && outcome.snapshot !== state.schema.version;
->>>>>>> e967374 (The pooler takes no SQL but what the worker's compiler can make: a stolen secret chooses no role)
+    const outdated = mayBePlanned && snapshot !== null && !sameContent(snapshot, version);
     throw outdated ? planned(error) : error;
   }
   if (exchange !== null) exchange.failure = null;

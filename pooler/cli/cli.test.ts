@@ -346,7 +346,7 @@ describe('pooler', () => {
   const ask = async (hop: HttpHop, token: string | null, role: string): Promise<TransactionOutcome> =>
     await hop.transaction(messageOf(await snapshotOf(hop), { target: '/rpc/who', token, role }), null, null);
   const snapshotOf = async (hop: HttpHop): Promise<Snapshot> => {
-    const fetched = await hop.fetchSnapshot(null, null);
+    const fetched = await hop.fetchSnapshot([], null);
     if (fetched.kind !== 'new') throw new Error(fetched.kind);
     return fetched.snapshot;
   };

@@ -5,6 +5,7 @@
 import { refuse } from '../../shared/hop/codec.ts';
 import type { Hop, TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
+import { sameContent } from '../../shared/snapshot/version.ts';
 import { MessageCheck } from './check.ts';
 
 export interface CheckOptions {
@@ -13,6 +14,10 @@ export interface CheckOptions {
   /** The one with every change that was notified before the call. */
   readonly fresh: () => Promise<Snapshot | null>;
 }
+
+/** Whether the message was planned on what the snapshot has. */
+const isOf = (request: TransactionRequest, snapshot: Snapshot | null): boolean =>
+  snapshot !== null && sameContent(request.snapshot, snapshot.version);
 
 /** A hop that takes no other messages than the worker's own. Of a message that is not taken nothing has run. */
 export function checkedHop(hop: Hop, { current, fresh }: CheckOptions): Hop {
@@ -30,7 +35,7 @@ export function checkedHop(hop: Hop, { current, fresh }: CheckOptions): Hop {
   async function again(request: TransactionRequest): Promise<TransactionOutcome | null> {
     const snapshot = await fresh();
     const refused = refusal(request, snapshot);
-    if (refused === null || refused.ok || request.snapshot === snapshot?.version) return refused;
+    if (refused === null || refused.ok || isOf(request, snapshot)) return refused;
     const message = `The message was planned on another schema cache. ${refused.failure.message}`;
     return { ...refused, failure: refuse(409, 'snapshot', message) };
   }
@@ -40,7 +45,7 @@ export function checkedHop(hop: Hop, { current, fresh }: CheckOptions): Hop {
       const snapshot = current();
       const refused = refusal(request, snapshot);
       if (refused === null) return hop.transaction(request, payload, signal);
-      if (request.snapshot === snapshot?.version) return Promise.resolve(refused);
+      if (isOf(request, snapshot)) return Promise.resolve(refused);
       return again(request).then((outcome) => outcome ?? hop.transaction(request, payload, signal));
     },
   };

@@ -24,7 +24,7 @@ beforeAll(async () => {
   database = await createSecretDatabase();
   program = await startProgram('pooler', database.variables);
   hop = new HttpHop({ url: program.url, secret: poolerSecret });
-  const fetched = await hop.fetchSnapshot(null, null);
+  const fetched = await hop.fetchSnapshot([], null);
   if (fetched.kind !== 'new') throw new Error(fetched.kind);
   snapshot = fetched.snapshot;
   token = await new SignJWT({ role: database.alice })
@@ -204,7 +204,7 @@ test('a message that was planned on another schema cache is told so', async () =
   expect(outcome.snapshot).not.toBe(snapshot.version);
   // What has not changed is as good as it was.
   expect(await bodyOf(await send(message('/rpc/who')))).toBe(JSON.stringify(database.alice));
-  const fetched = await hop.fetchSnapshot(null, null);
+  const fetched = await hop.fetchSnapshot([], null);
   if (fetched.kind !== 'new') throw new Error(fetched.kind);
   const again = messageOf(fetched.snapshot, { method: 'POST', target: '/paint', body: '{"id":9,"price":1}', token });
   expect(await hop.transaction({ ...again, end: 'rollback' }, payload, null)).toMatchObject({ ok: true });
