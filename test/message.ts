@@ -23,7 +23,7 @@ export function messageOf(snapshot: Snapshot, asked: Asked): TransactionRequest 
   const raw = { method, target, headers: typed, body: new TextEncoder().encode(body) };
   const outcome = outcomeOf(raw, new Schema(snapshot));
   if (outcome.kind !== 'statements') throw new Error(`${method} ${target} comes to no statements`);
-  const caller = { identity: { role, claims: '{}', authenticated: token !== null }, token };
+  const caller = { identity: { role, claims: '{}', authenticated: token !== null }, token, address: null };
   return transactionRequest(outcome.plan, outcome.request, caller, snapshot.version, outcome.statements);
 }
 
