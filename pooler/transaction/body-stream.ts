@@ -17,6 +17,9 @@ export class BodyStream implements RowSink, CancelSignal {
   #resume: () => void = () => undefined;
   #listener: (() => void) | null = null;
   #abandoned = false;
+  /** Bytes still to come, and the last piece, which waits for the flight's end. */
+  #left = 0;
+  #last: Buffer | null = null;
 
   /** `started` is called once, when the body begins to arrive; never for a body that arrived whole. */
   constructor(outer: CancelSignal | null, started: BodyStarted) {
@@ -40,6 +43,7 @@ export class BodyStream implements RowSink, CancelSignal {
 
   start(row: Row, length: number, resume: () => void): void {
     this.#resume = resume;
+    this.#left = length;
     const body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -55,19 +59,25 @@ export class BodyStream implements RowSink, CancelSignal {
 
   chunk(bytes: Buffer): boolean {
     if (this.#abandoned || this.#controller === null) return true;
-    this.#controller.enqueue(bytes);
+    this.#left -= bytes.length;
+    if (this.#left <= 0) this.#last = bytes;
+    else this.#controller.enqueue(bytes);
     return (this.#controller.desiredSize ?? 0) > 0;
   }
 
   end(): void {
-    // Closed by finish(): only the flight's end says that nothing failed.
+    // Closed by finish(): only the flight's end says that nothing failed. A reader who knows the length takes the last byte for it.
   }
 
   /** The flight has ended well (null) or not. */
   finish(failure: string | null): void {
     if (this.#abandoned || this.#controller === null) return;
-    if (failure === null) this.#controller.close();
-    else this.#controller.error(new Error(failure));
+    if (failure !== null) {
+      this.#controller.error(new Error(failure));
+      return;
+    }
+    if (this.#last !== null) this.#controller.enqueue(this.#last);
+    this.#controller.close();
   }
 
   #abandon(): void {

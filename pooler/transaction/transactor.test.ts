@@ -450,6 +450,19 @@ describe('results', () => {
     });
   });
 
+  test('a large body whose transaction fails after it breaks off before its last byte', async () => {
+    const text = `select pg_catalog.repeat('x', 300000 / n) from pg_catalog.generate_series(1, 0, -1) n`;
+    const statement: Statement = { text, parameters: [], result: { kind: 'row', body: 0, stream: true } };
+    const outcome = await run({ access: 'read only', statements: [statement] });
+    if (!outcome.ok || !(outcome.body instanceof ReadableStream)) throw new Error('no stream');
+    let length = 0;
+    const read = async (body: ReadableStream<Uint8Array>): Promise<void> => {
+      for await (const chunk of body) length += chunk.length;
+    };
+    await expect(read(outcome.body)).rejects.toThrow('division by zero');
+    expect([outcome.length, length < 300000]).toEqual([300000, true]);
+  });
+
   test('a reader that gives up a stream frees the connection', async () => {
     const text = `select pg_catalog.repeat('x', 20000000)`;
     const statement: Statement = { text, parameters: [], result: { kind: 'row', body: 0, stream: true } };
