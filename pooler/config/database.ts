@@ -1,5 +1,5 @@
 /** The configuration that is in the database: settings of the login role, and those of the function `db-pre-config`. */
-import type { Sql, TransactionSql } from 'postgres';
+import type { Sql } from 'postgres';
 import {
   databaseSettings,
   preConfigCall,
@@ -9,9 +9,10 @@ import {
   SETTING_NAMES,
 } from '../../shared/config/database-settings.ts';
 import type { QualifiedIdentifier } from '../../shared/sql/identifiers.ts';
+import { inTransaction } from '../snapshot/transaction.ts';
 
 async function settingsOf(
-  transaction: TransactionSql,
+  transaction: Sql,
   text: string,
   parameters: string[] = [],
 ): Promise<ReadonlyMap<string, string>> {
@@ -28,7 +29,7 @@ export async function readDatabaseSettings(
   sql: Sql,
   preConfig: QualifiedIdentifier | null,
 ): Promise<ReadonlyMap<string, string>> {
-  return await sql.begin('read only', async (transaction) => {
+  return await inTransaction(sql, 'read only', async (transaction) => {
     const ofRole = await settingsOf(transaction, ROLE_SETTINGS);
     const routine = preConfigOf(ofRole, preConfig);
     if (routine === null) return ofRole;

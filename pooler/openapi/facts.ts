@@ -1,8 +1,9 @@
 /** What only the document tells of the database: comments, lengths and labels. It stays here: no worker needs it. */
-import type { Sql, TransactionSql } from 'postgres';
+import type { Sql } from 'postgres';
 import type { Config } from '../../shared/config/resolve.ts';
 import { DOMAINS, EMPTY_SEARCH_PATH } from '../../shared/snapshot/queries.ts';
 import { identifierKey, type QualifiedIdentifier } from '../../shared/sql/identifiers.ts';
+import { inTransaction } from '../snapshot/transaction.ts';
 import { type ApiFunction, functionsQuery, readFunctions } from './functions.ts';
 
 export interface ColumnFacts {
@@ -85,7 +86,7 @@ const FUNCTIONS = `SELECT ${functionsQuery(
 
 const NOTHING: TableFacts = { comment: null, columns: new Map() };
 
-async function cell(sql: TransactionSql, text: string, parameter: string): Promise<string | null> {
+async function cell(sql: Sql, text: string, parameter: string): Promise<string | null> {
   const [row] = await sql.unsafe(text, [parameter]).values();
   const value: unknown = row?.[0];
   return typeof value === 'string' ? value : null;
@@ -118,7 +119,7 @@ export async function loadDocumentFacts(
   { openapiMode, dbSchemas }: Pick<Config, 'openapiMode' | 'dbSchemas'>,
 ): Promise<DocumentFacts | null> {
   if (openapiMode === 'disabled') return null;
-  return await sql.begin('isolation level repeatable read read only', async (transaction) => {
+  return await inTransaction(sql, 'isolation level repeatable read read only', async (transaction) => {
     await transaction.unsafe(EMPTY_SEARCH_PATH);
     const tables = tablesOf(await cell(transaction, TABLES, JSON.stringify(dbSchemas)));
     const functions = new Map<string, readonly ApiFunction[]>();

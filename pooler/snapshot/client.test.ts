@@ -10,6 +10,7 @@ import { superuserUri } from '../../test/postgres.ts';
 import type { ConnectionConfig, Endpoint } from '../wire/config.ts';
 import { parseConnectionString } from '../wire/uri.ts';
 import { singleConnection } from './client.ts';
+import { inTransaction } from './transaction.ts';
 
 const servers: Server[] = [];
 const folders: string[] = [];
@@ -124,4 +125,16 @@ test('a certificate counts for the name or address that was asked for', async ()
   // no binding to the channel here: the certificate has to be right
   expect(await attempt('localhost', `sslmode=require&channel_binding=require&sslrootcert=${root}`)).toBe(1);
   expect(await attempt('localhost', 'sslmode=require&channel_binding=require')).toBe('DEPTH_ZERO_SELF_SIGNED_CERT');
+});
+
+test('a connection that is lost in the middle of a transaction is an error, and no more than that', async () => {
+  const config = parseConnectionString(superuserUri(), {});
+  for (let i = 0; i < 3; i++) {
+    const sql = singleConnection(config);
+    const lost = inTransaction(sql, 'read only', async (transaction) => {
+      await transaction.unsafe('select pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())');
+    });
+    await expect(lost).rejects.toThrow();
+    await sql.end({ timeout: 0 });
+  }
 });

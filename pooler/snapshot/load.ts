@@ -1,5 +1,5 @@
 /** Reads the catalog through postgres.js and makes a snapshot of it. */
-import type { Sql, TransactionSql } from 'postgres';
+import type { Sql } from 'postgres';
 import type { KeySet } from '../../shared/config/key-set.ts';
 import type { Config } from '../../shared/config/resolve.ts';
 import { workerSettings } from '../../shared/config/worker-settings.ts';
@@ -8,6 +8,7 @@ import { hasSchemas, MissingSchemaError } from '../../shared/snapshot/catalog.ts
 import { type CatalogQuery, catalogQueries, EMPTY_SEARCH_PATH } from '../../shared/snapshot/queries.ts';
 import type { CatalogRows, ServerRow } from '../../shared/snapshot/rows.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
+import { inTransaction } from './transaction.ts';
 
 /** What of the configuration the snapshot depends on. */
 export type SnapshotConfig = Config;
@@ -20,12 +21,12 @@ export interface CatalogEvent {
 }
 
 /** PostgREST's tests slow the load down with it, and so do ours. */
-async function sleep(sql: TransactionSql, milliseconds: number | null): Promise<void> {
+async function sleep(sql: Sql, milliseconds: number | null): Promise<void> {
   if (milliseconds !== null) await sql.unsafe('SELECT pg_catalog.pg_sleep($1)', [milliseconds / 1000]);
 }
 
 /** The JSON of a query's only cell; an aggregate over nothing is null. */
-async function read<T>(sql: TransactionSql, query: CatalogQuery): Promise<T | null> {
+async function read<T>(sql: Sql, query: CatalogQuery): Promise<T | null> {
   const [row] = await sql.unsafe(query.text, [...query.parameters]).values();
   const text: unknown = row?.[0];
   return typeof text === 'string' ? JSON.parse(text) : null;
@@ -48,7 +49,7 @@ export async function loadCatalog(
     extraSearchPath: config.dbExtraSearchPath,
     hoistedSettings: config.dbHoistedTxSettings,
   });
-  const loaded = await sql.begin('isolation level repeatable read read only', async (transaction) => {
+  const loaded = await inTransaction(sql, 'isolation level repeatable read read only', async (transaction) => {
     await transaction.unsafe(EMPTY_SEARCH_PATH);
     await sleep(transaction, config.internalSchemaCacheQuerySleepBeforeQueries);
     const server = await read<ServerRow>(transaction, queries.server);

@@ -8,6 +8,7 @@ import {
   roleFacts,
   roleSettingsQuery,
 } from '../../shared/transaction/role-facts.ts';
+import { inTransaction } from './transaction.ts';
 
 async function cell<T>(query: Promise<readonly unknown[][]>): Promise<T | null> {
   const text = (await query)[0]?.[0];
@@ -19,7 +20,7 @@ async function cell<T>(query: Promise<readonly unknown[][]>): Promise<T | null> 
  * are left alone, as in PostgREST. Throws PostgreSQL's error.
  */
 export async function loadRoles(sql: Sql, config: { readonly dbConfig: boolean }): Promise<RoleFacts> {
-  return await sql.begin('isolation level repeatable read read only', async (transaction) => {
+  return await inTransaction(sql, 'isolation level repeatable read read only', async (transaction) => {
     const roles = await cell<RolesRow>(transaction.unsafe(ROLES).values());
     if (roles === null) throw new Error('The catalog of roles cannot be read.');
     const rows = config.dbConfig
