@@ -9,11 +9,13 @@ import { formatTime } from '../shared/log.ts';
 import { toRawRequest, toResponse } from './adapters/web.ts';
 import { ApiError } from './error.ts';
 import { handle } from './handle.ts';
-import { poolerAddresses } from './hop/address.ts';
+import { isOfSocket, poolerAddresses } from './hop/address.ts';
 import { BalancedHop } from './hop/balanced.ts';
 import { HttpHop } from './hop/http.ts';
+import type { PoolerClient } from './hop/pooler-client.ts';
 import { Pooler } from './hop/poolers.ts';
 import { Isolate, RemoteStates } from './hop/remote-states.ts';
+import { SocketHop } from './hop/socket.ts';
 import { accessLine, type Client, diagnostics, Exchange, isLogged } from './observe.ts';
 import { LargeBody } from './request/body.ts';
 import { headerValue } from './request/headers.ts';
@@ -24,7 +26,10 @@ import type { RawResponse } from './response/types.ts';
 export { HopConfigError } from './hop/address.ts';
 
 export interface EdgerestOptions {
-  /** Where the pooler is: https, or http on loopback; several with commas between (`EDGEREST_POOLER_URL`). */
+  /**
+   * Where the pooler is (`EDGEREST_POOLER_URL`): https, or wss where sockets may outlive requests, and http or ws on loopback;
+   * several with commas between.
+   */
   readonly url: string;
   /** The secret shared with the pooler, at least 32 bytes (`EDGEREST_POOLER_SECRET`). */
   readonly secret: string;
@@ -62,7 +67,7 @@ export type EdgerestFetch = (request: Request, context?: ExecutionContext) => Pr
 export function createEdgerest(options: EdgerestOptions): EdgerestFetch {
   const { url, secret, report, log = consoleLog } = options;
   const basePath = options.basePath?.replace(/\/+$/, '');
-  const poolers = poolerAddresses(url).map((address) => new Pooler(new HttpHop({ url: address, secret })));
+  const poolers = poolerAddresses(url).map((address) => new Pooler(poolerClient(address, secret)));
   const isolate = new Isolate();
   const tell = report ?? ((error: unknown) => console.error(error));
   return async (request, context) => {
@@ -87,6 +92,9 @@ export function createEdgerest(options: EdgerestOptions): EdgerestFetch {
     return toResponse(answer, request.method);
   };
 }
+
+const poolerClient = (url: string, secret: string): PoolerClient =>
+  isOfSocket(url) ? new SocketHop({ url, secret }) : new HttpHop({ url, secret });
 
 function clientOf(
   raw: RawRequest,

@@ -23,6 +23,7 @@ import { sendOutcome, sendRefusal } from './answer.ts';
 import { Arrivals } from './arrivals.ts';
 import { Secrets } from './secret.ts';
 import { acceptsGzip, etagOf, matches, SnapshotEncoder } from './snapshot.ts';
+import { HopSockets } from './sockets.ts';
 
 interface Answers {
   readonly snapshot: Snapshot;
@@ -78,6 +79,7 @@ export class HopServer {
   readonly #bodyLimit: number;
   readonly #draining: Draining;
   readonly #arrivals: Arrivals;
+  readonly #sockets: HopSockets;
   #stopping = false;
 
   constructor(options: HopServerOptions) {
@@ -98,6 +100,16 @@ export class HopServer {
     this.server.on('clientError', refuseUnparsed);
     this.#draining = new Draining(this.server);
     this.#arrivals = new Arrivals(this.server);
+    this.#sockets = new HopSockets({
+      hop: options.hop,
+      limits: options.limits,
+      secrets: this.#secrets,
+      isStopping: () => this.#stopping,
+      onStream: () => this.#arrivals.note(),
+      onRefused: (failure, from) => options.onRefused?.(failure, from),
+      onError: (error) => options.onError(error instanceof Error ? error.message : String(error)),
+    });
+    this.server.on('upgrade', (request, socket, head) => this.#sockets.upgrade(request, socket, head));
   }
 
   /**
@@ -106,9 +118,11 @@ export class HopServer {
    */
   async close(timeout: number): Promise<void> {
     this.#stopping = true;
+    this.#sockets.announceEnd();
     const end = performance.now() + timeout;
     await this.#arrivals.untilQuiet(QUIET, Math.min(LONGEST_FAREWELL, timeout / 2));
-    await this.#draining.close(end - performance.now());
+    const left = end - performance.now();
+    await Promise.all([this.#sockets.close(left), this.#draining.close(left)]);
   }
 
   #listen(request: IncomingMessage, response: ServerResponse): void {

@@ -86,14 +86,14 @@ export const proxyUri: Parse<string> = (text) => {
   return new URL(text).port === '0' ? reject(allowed) : accept(text);
 };
 
-const isPoolerUrl = (text: string): boolean => /^https?:\/\/[^/?#@\s]+\/?$/i.test(text) && URL.canParse(text);
+const isPoolerUrl = (text: string): boolean => /^(https?|wss?):\/\/[^/?#@\s]+\/?$/i.test(text) && URL.canParse(text);
 
 /** Where the poolers are, with commas between. Whether plain http is safe there is the worker's to judge. */
 export const poolerUrl: Parse<string> = (text) => {
   const urls = text.split(',').map((url) => url.trim());
   return urls.every(isPoolerUrl)
     ? accept(urls.map((url) => url.replace(/\/$/, '')).join(','))
-    : reject('http or https URLs without path, with commas between, such as https://pooler.example.com');
+    : reject('https or wss URLs without path, with commas between, such as https://pooler.example.com');
 };
 
 /** A path to be mounted under: `/rest/v1`, its slash at the end dropped; the root is ''. */

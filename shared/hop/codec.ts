@@ -258,8 +258,7 @@ export interface EncodedFacts {
   readonly preamble: Uint8Array | null;
 }
 
-function encodeFacts(facts: unknown): EncodedFacts {
-  const header = encodeAsciiJson(facts);
+function encodeFacts(header: string): EncodedFacts {
   if (header.length <= HEADER_LIMIT) return { header, preamble: null };
   const preamble = new Uint8Array(4 + header.length);
   new DataView(preamble.buffer).setUint32(0, header.length);
@@ -267,12 +266,17 @@ function encodeFacts(facts: unknown): EncodedFacts {
   return { header: PREAMBLE, preamble };
 }
 
+/** The facts of a result as JSON in ASCII. */
+export const resultText = (facts: ResultFacts): string => encodeAsciiJson(facts);
+
+/** The facts of a failure as JSON in ASCII. */
+export const failureText = ({ snapshot, failure }: TransactionError): string => encodeAsciiJson({ snapshot, failure });
+
 /** The value of `edgerest-result`, with its preamble if that is too long for a header. */
-export const encodeResult = (facts: ResultFacts): EncodedFacts => encodeFacts(facts);
+export const encodeResult = (facts: ResultFacts): EncodedFacts => encodeFacts(resultText(facts));
 
 /** The value of `edgerest-failure`, with its preamble if that is too long for a header. */
-export const encodeFailure = (error: TransactionError): EncodedFacts =>
-  encodeFacts({ snapshot: error.snapshot, failure: error.failure });
+export const encodeFailure = (error: TransactionError): EncodedFacts => encodeFacts(failureText(error));
 
 function parsed(text: string): unknown {
   try {

@@ -143,6 +143,7 @@ describe('what the operator has to repair is named, and not shown:', () => {
     ['no secret', 'http://127.0.0.1:1', '', /^EDGEREST_POOLER_SECRET must be/],
     ['an address without TLS', 'http://10.0.0.1', poolerSecret, /^EDGEREST_POOLER_URL must be https/],
     ['no address', '', poolerSecret, /^EDGEREST_POOLER_URL is not a URL/],
+    ['an address of a socket', 'wss://pooler.example.com', poolerSecret, /^EDGEREST_POOLER_URL must begin with https:/],
   ])('%s', async (_what, url, secret, details) => {
     const answer = await workerFor(url, secret);
     expectError(await answer(read), { status: 500, code: 'EDGE004', details: expect.stringMatching(details) });

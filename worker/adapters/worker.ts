@@ -2,6 +2,7 @@
 import { Hono } from 'hono';
 import { createEdgerest, type EdgerestFetch, HopConfigError } from '../edgerest.ts';
 import { ApiError } from '../error.ts';
+import { isOfSocket, poolerAddresses } from '../hop/address.ts';
 import { misconfigured, respondError } from '../response/errors.ts';
 import { toResponse } from './web.ts';
 
@@ -25,9 +26,15 @@ function clientOf(request: Request): { readonly address: string | null; readonly
 
 const app = new Hono<{ Bindings: Bindings }>();
 
+/** A socket belongs to its request here: a second request could not use it. Throws HopConfigError. */
+function overHttp(url: string): string {
+  if (!poolerAddresses(url).some(isOfSocket)) return url;
+  throw new HopConfigError('EDGEREST_POOLER_URL must begin with https:// in Workers: a socket belongs to its request.');
+}
+
 app.all('*', (c) => {
   handler ??= createEdgerest({
-    url: c.env.EDGEREST_POOLER_URL ?? '',
+    url: overHttp(c.env.EDGEREST_POOLER_URL ?? ''),
     secret: c.env.EDGEREST_POOLER_SECRET ?? '',
     client: clientOf,
   });

@@ -9,15 +9,26 @@ export class HopConfigError extends Error {
 /** How many poolers a worker may be given: more is a mistake. */
 const MOST = 32;
 
-/** The address without a trailing slash. Over plain http the secret and the tokens could be read by anyone on the way. */
+/** By whether TLS is spoken. */
+const SCHEMES: ReadonlyMap<string, boolean> = new Map([
+  ['https:', true],
+  ['http:', false],
+  ['wss:', true],
+  ['ws:', false],
+]);
+
+/** The address without a trailing slash. Without TLS the secret and the tokens could be read by anyone on the way. */
 function checkedBase(url: string): string {
   if (!URL.canParse(url)) throw new HopConfigError('EDGEREST_POOLER_URL is not a URL.');
   const { protocol, hostname, host, pathname, username, search } = new URL(url);
-  if (protocol !== 'https:' && protocol !== 'http:') {
-    throw new HopConfigError('EDGEREST_POOLER_URL must begin with https:// or http://.');
+  const isSafe = SCHEMES.get(protocol);
+  if (isSafe === undefined) {
+    throw new HopConfigError(
+      'EDGEREST_POOLER_URL must begin with https:// or wss://, on loopback with http:// or ws://.',
+    );
   }
-  if (protocol === 'http:' && !isLoopback(hostname)) {
-    throw new HopConfigError('EDGEREST_POOLER_URL must be https, except on loopback.');
+  if (!isSafe && !isLoopback(hostname)) {
+    throw new HopConfigError('EDGEREST_POOLER_URL must be https or wss, except on loopback.');
   }
   if (username !== '' || search !== '') throw new HopConfigError('EDGEREST_POOLER_URL has no place for credentials.');
   return `${protocol}//${host}${pathname.replace(/\/$/, '')}`;
@@ -29,6 +40,9 @@ export function poolerAddresses(urls: string): readonly string[] {
   if (addresses.length > MOST) throw new HopConfigError(`EDGEREST_POOLER_URL has more than ${MOST} addresses.`);
   return [...new Set(addresses)];
 }
+
+/** Whether an address is one of a WebSocket. */
+export const isOfSocket = (address: string): boolean => address.startsWith('ws');
 
 /** The secret as it is. Throws HopConfigError where it is too short. */
 export function checkedSecret(secret: string): string {

@@ -34,6 +34,8 @@ describe('the address', () => {
     'ftp://localhost',
     'https://user:password@pooler.example.com',
     'https://pooler.example.com?x=1',
+    'wss://pooler.example.com',
+    'https://one.example.com,https://two.example.com',
     'pooler',
     '',
   ])('%s is refused, without being repeated', (url) => {

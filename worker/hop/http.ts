@@ -10,7 +10,7 @@ import {
 } from '../../shared/hop/codec.ts';
 import type { TransactionOutcome, TransactionPayload, TransactionRequest } from '../../shared/hop/types.ts';
 import { contentOf } from '../../shared/snapshot/version.ts';
-import { checkedSecret, HopConfigError, poolerAddresses } from './address.ts';
+import { checkedSecret, HopConfigError, isOfSocket, poolerAddresses } from './address.ts';
 import { readAnswer } from './answer.ts';
 import { isNeverSent, isNeverSentAnswer } from './never-sent.ts';
 import {
@@ -61,7 +61,9 @@ export class HttpHop implements PoolerClient {
   /** Throws HopConfigError: plain http beyond loopback, something that is not one URL, a secret that is too short. */
   constructor({ url, secret, fetch }: HttpHopOptions) {
     const [base, ...others] = poolerAddresses(url);
-    if (base === undefined || others.length > 0) throw new HopConfigError('EDGEREST_POOLER_URL is not a URL.');
+    if (base === undefined || others.length > 0 || isOfSocket(base)) {
+      throw new HopConfigError('EDGEREST_POOLER_URL is not a URL.');
+    }
     this.#base = base;
     this.#authorization = `Bearer ${checkedSecret(secret)}`;
     // Called through a function: workerd's fetch wants no other `this`.

@@ -1,0 +1,93 @@
+/** The WebSockets of workers: how they are opened, watched and closed. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { encodeFailure, FAILURE_HEADER, type Refused, refuse } from '../../shared/hop/codec.ts';
+import { FRAME_HEAD, FRAME_SIZE, SOCKET_PATH, SOCKET_PROTOCOL } from '../../shared/hop/frames.ts';
+import { HopSocket, type SocketOptions } from './socket.ts';
+
+/** Milliseconds between two looks at all sockets. */
+const CHECK_INTERVAL = 5000;
+
+export interface SocketsOptions extends Omit<SocketOptions, 'onRefused'> {
+  /** Told of what is refused, and from where it came. */
+  readonly onRefused: (failure: Refused, from: string) => void;
+}
+
+export class HopSockets {
+  readonly #options: SocketsOptions;
+  readonly #sockets = new Set<HopSocket>();
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: FRAME_HEAD + FRAME_SIZE,
+    handleProtocols: (offered) => (offered.has(SOCKET_PROTOCOL) ? SOCKET_PROTOCOL : false),
+  });
+  #checking: ReturnType<typeof setInterval> | null = null;
+  #closed: (() => void) | null = null;
+
+  constructor(options: SocketsOptions) {
+    this.#options = options;
+  }
+
+  /** Answers a request that asks for another protocol. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => undefined);
+    const failure = this.#refusalOf(request);
+    const from = request.socket.remoteAddress ?? 'a closed connection';
+    if (failure === null) {
+      this.#server.handleUpgrade(request, socket, head, (opened) => this.#opened(opened, from));
+      return;
+    }
+    this.#options.onRefused(failure, from);
+    const { header } = encodeFailure({ ok: false, snapshot: null, failure });
+    const status = `${failure.status} ${failure.status === 503 ? 'Service Unavailable' : 'Not Found'}`;
+    socket.end(`HTTP/1.1 ${status}\r\n${FAILURE_HEADER}: ${header}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+  }
+
+  /** Tells all workers that no more streams are taken. */
+  announceEnd(): void {
+    for (const socket of this.#sockets) socket.announceEnd();
+  }
+
+  /** Closes each socket when what is open on it has been answered; after `timeout` milliseconds cuts them. */
+  async close(timeout: number): Promise<void> {
+    if (this.#sockets.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closed = resolve;
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.terminate();
+    }, timeout);
+    for (const socket of this.#sockets) socket.end();
+    await promise;
+    clearTimeout(timer);
+  }
+
+  #refusalOf({ url }: IncomingMessage): Refused | null {
+    if (url?.split('?', 1)[0] !== SOCKET_PATH) return refuse(404, 'endpoint', 'No such endpoint.');
+    return this.#options.isStopping() ? refuse(503, 'stopping', 'The pooler is about to end.') : null;
+  }
+
+  #opened(socket: WebSocket, from: string): void {
+    const opened = new HopSocket(socket, {
+      ...this.#options,
+      onRefused: (failure) => this.#options.onRefused(failure, from),
+    });
+    this.#sockets.add(opened);
+    this.#checking ??= setInterval(() => this.#check(), CHECK_INTERVAL).unref();
+    socket.once('close', () => this.#gone(opened));
+  }
+
+  #gone(socket: HopSocket): void {
+    this.#sockets.delete(socket);
+    if (this.#sockets.size > 0) return;
+    if (this.#checking !== null) clearInterval(this.#checking);
+    this.#checking = null;
+    this.#closed?.();
+  }
+
+  #check(): void {
+    for (const socket of this.#sockets) socket.check();
+  }
+}
