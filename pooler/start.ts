@@ -110,6 +110,7 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
     connect: () => connect(connection),
     acquisitionTimeout: config.dbPoolAcquisitionTimeout * 1000,
     queueLength: config.queueLength,
+    minimum: config.poolMin,
     idleTimeout: config.dbPoolMaxIdletime * 1000,
     maxLifetime: config.dbPoolMaxLifetime * 1000,
     observe: (event) => observe({ kind: 'pool', event }),

@@ -229,7 +229,8 @@ async function ready(server: Server, exited: Promise<void>, port: number): Promi
   const said = collect(server);
   const listening = new Promise<true>((resolve) => {
     server.stderr.on('data', () => {
-      if (said().includes('database system is ready to accept connections')) resolve(true);
+      // A standby accepts read-only ones.
+      if (/database system is ready to accept (read-only )?connections/.test(said())) resolve(true);
     });
   });
   if (await Promise.race([listening, exited.then(() => false)])) return;

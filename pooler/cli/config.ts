@@ -1,4 +1,6 @@
 /** The configuration of this process: its file and its environment, checked. */
+
+import type { Config } from '../../shared/config/resolve.ts';
 import { Configuration } from '../config/configuration.ts';
 import { createLog, type Log } from '../log.ts';
 import { checkRolePath } from './role-path.ts';
@@ -8,6 +10,15 @@ export interface Configured {
   readonly log: Log;
 }
 
+/** Judges what a parameter cannot know by itself. */
+function check(config: Config): ReturnType<typeof checkRolePath> {
+  const { errors, warnings } = checkRolePath(config);
+  const { poolMin, dbPool } = config;
+  if (poolMin <= dbPool) return { errors, warnings };
+  const error = `EDGEREST_POOL_MIN is ${poolMin}: it must not be more than db-pool, which is ${dbPool}.`;
+  return { errors: [...errors, error], warnings };
+}
+
 /** Reads the configuration and logs its warnings. Throws ConfigurationError with a line for everything that is wrong. */
 export function configure(
   file: string | null,
@@ -15,7 +26,7 @@ export function configure(
 ): Configured {
   const log = createLog(() => configuration.current.logLevel);
   const report = (message: string): void => log('notice', message);
-  const configuration = new Configuration({ env, file, check: checkRolePath, report });
+  const configuration = new Configuration({ env, file, check, report });
   for (const warning of configuration.warnings) report(`Warning: ${warning}`);
   return { configuration, log };
 }

@@ -147,6 +147,18 @@ describe('the pool', () => {
     await busy;
   });
 
+  test('keeps some connections although nobody needs them', async () => {
+    await serve({ PGRST_DB_POOL: '5', EDGEREST_POOL_MIN: '3', PGRST_DB_POOL_MAX_IDLETIME: '1' });
+    // And two more, for the schema cache and for notifications.
+    const count = async (): Promise<number> =>
+      (await database.sql`select from pg_stat_activity where usename = ${login} and backend_type = 'client backend'`)
+        .length;
+    await expect.poll(count, { timeout: 20_000 }).toBeGreaterThanOrEqual(3);
+    const refused = edgerest(['serve'], { PGRST_DB_URI: database.uri, PGRST_DB_POOL: '2', EDGEREST_POOL_MIN: '3' });
+    expect(await refused.exited).toBe(1);
+    expect(refused.said()).toContain('EDGEREST_POOL_MIN is 3: it must not be more than db-pool, which is 2.');
+  });
+
   test('serves tenants and anonymous networks in turn', async () => {
     const { ask } = await serve({
       PGRST_JWT_SECRET: SECRET,

@@ -14,6 +14,10 @@ export class Account {
   held = 0;
   /** Those on their way: being opened, or waiting for the socket whose place they take. */
   opening = 0;
+  /** Connections that are being asked whether they are still good. */
+  checking = 0;
+  /** When one was lost that nobody had closed, in milliseconds since the epoch: others, unused since, may be lost too. */
+  lossAt = 0;
   /** Whether it has ever succeeded: until then anybody may have asked for it. */
   proven: boolean;
   /** Attempts to connect that have failed since the last one that did not; several at the same time count as one. */
@@ -35,7 +39,7 @@ export class Account {
   /** How many more connections those who wait could use. After a failure, one finds out for all. */
   get wants(): number {
     if (this.waits) return 0;
-    const missing = this.queue.length - this.opening;
+    const missing = this.queue.length - this.opening - this.checking;
     return this.failures > 0 ? Math.min(missing, 1) : missing;
   }
 

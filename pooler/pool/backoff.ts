@@ -7,7 +7,7 @@ export function backoff(failures: number, random: () => number = Math.random): n
   return Math.round(full * (1 - random() / 4));
 }
 
-/** A lifetime less up to a tenth, so that connections opened together do not end together. */
-export function jitteredLifetime(lifetime: number, random: () => number = Math.random): number {
-  return lifetime * (1 - random() / 10);
+/** A time limit less up to a tenth, so that connections opened together do not end together. */
+export function jittered(limit: number, random: () => number = Math.random): number {
+  return limit * (1 - random() / 10);
 }

@@ -8,6 +8,10 @@ export interface Forward {
   open(): number;
   /** How many there were at once, at most. */
   most(): number;
+  /** Nothing passes any more on the connections that there are, and nobody is told. */
+  freeze(): void;
+  /** Resets the oldest connection that there is. */
+  reset(): void;
   /** Cuts the connections and listens no more. */
   close(): Promise<void>;
 }
@@ -43,6 +47,13 @@ export async function forward(to: number, from = 0): Promise<Forward> {
     port,
     open: () => open.size,
     most: () => most,
+    freeze: () => {
+      for (const near of open) near.unpipe().pause();
+    },
+    reset: () => {
+      const [first] = open;
+      first?.resetAndDestroy();
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

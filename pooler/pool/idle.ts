@@ -1,4 +1,5 @@
 import type { Account } from './account.ts';
+import { jittered } from './backoff.ts';
 import type { Slot } from './slot.ts';
 
 /** Connections that nobody uses, the longest idle first. */
@@ -59,7 +60,7 @@ export class IdleSlots {
   }
 
   add(slot: Slot): void {
-    slot.idleSince = Date.now();
+    this.#rests(slot, Date.now());
     this.#slots.push(slot);
     if (this.#timer === null) this.#arm();
   }
@@ -75,6 +76,11 @@ export class IdleSlots {
     for (const slot of this.#slots.splice(0)) slot.retire();
   }
 
+  #rests(slot: Slot, now: number): void {
+    slot.idleSince = now;
+    slot.idleUntil = this.#timeout > 0 ? now + jittered(this.#timeout) : Number.POSITIVE_INFINITY;
+  }
+
   #arm(): void {
     let next = Number.POSITIVE_INFINITY;
     for (const slot of this.#slots) next = Math.min(next, this.#end(slot));
@@ -88,7 +94,7 @@ export class IdleSlots {
     const now = Date.now();
     for (const slot of this.#slots.filter((each) => this.#end(each) <= now)) {
       if (slot.expires > now && !this.#spare(slot)) {
-        slot.idleSince = now;
+        this.#rests(slot, now);
         continue;
       }
       this.remove(slot);
@@ -98,7 +104,6 @@ export class IdleSlots {
   }
 
   #end(slot: Slot): number {
-    const idle = this.#timeout > 0 ? slot.idleSince + this.#timeout : Number.POSITIVE_INFINITY;
-    return Math.min(slot.expires, idle);
+    return Math.min(slot.expires, slot.idleUntil);
   }
 }

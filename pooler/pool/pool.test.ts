@@ -173,11 +173,43 @@ describe('when the database goes away', () => {
     const on = pool({ size: 2 });
     (await occupy(on, 2))();
     for (let round = 0; round < 20; round++) {
-      await database.sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database.name} and pid <> pg_backend_pid()`;
-      // Whether the end of the connections is noticed before the flight is sent or after: it has not been executed.
+      await database.sql`select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = ${database.name} and pid <> pg_backend_pid()`;
+      // They have ended. Whether that is noticed before the flight is sent or after, it has not been executed.
       const [one, two] = await Promise.all([value(on, 'select 1'), value(on, 'select 2')]);
       expect([one, two]).toEqual(['1', '2']);
     }
+  });
+
+  test('connections beside one that was lost are asked before they carry a request', async () => {
+    const address = new URL(database.uri);
+    const proxy = await forward(Number(address.port));
+    address.port = String(proxy.port);
+    const on = pool({ size: 3 }, address.href);
+    (await occupy(on, 3))();
+    await expect.poll(() => on.metrics().idle).toBe(3);
+    // A network that is gone tells nobody; one of the connections happens to notice.
+    proxy.freeze();
+    proxy.reset();
+    await expect.poll(() => on.metrics().closed).toBe(1);
+    // Without being asked they would swallow the request.
+    expect(await value(on, 'select 1')).toBe('1');
+    await expect.poll(() => on.metrics(), { timeout: 10_000 }).toMatchObject({ closed: 3, busy: 0, closing: 0 });
+    await on.drain(1000);
+    await proxy.close();
+  });
+
+  test('a statement whose client is gone is noticed by the server', async () => {
+    const address = new URL(database.uri);
+    const proxy = await forward(Number(address.port));
+    address.port = String(proxy.port);
+    const on = pool({ size: 1 }, address.href);
+    const lost = on.run(flight('select pg_sleep(600) as nobody_waits'));
+    const running = () =>
+      database.sql`select from pg_stat_activity where query like '%nobody_waits' and pid <> pg_backend_pid()`;
+    await expect.poll(running).toHaveLength(1);
+    await proxy.close();
+    await expect(lost).rejects.toMatchObject({ kind: 'unknown' });
+    await expect.poll(running, { timeout: 10_000 }).toEqual([]);
   });
 
   test('requests fail at once with the reason, and it recovers by itself', async () => {

@@ -152,9 +152,10 @@ export class Pool {
     }
     const { account } = waiter;
     if (account.queue.length === 0) {
-      const slot = this.#roster.take(account, waiter.scope);
+      const now = Date.now();
+      const slot = this.#roster.take(account, waiter.scope, now);
       if (slot !== null) {
-        this.#grant(slot, waiter);
+        this.#grant(slot, waiter, now);
         return;
       }
     }
@@ -210,10 +211,10 @@ export class Pool {
     this.#waiting--;
   }
 
-  #grant(slot: Slot, waiter: Waiter): void {
+  #grant(slot: Slot, waiter: Waiter, now: number): void {
     waiter.leave();
     slot.key = waiter.key;
-    slot.usedSince = Date.now();
+    slot.usedSince = now;
     slot.scope = waiter.scope;
     const { own, generation } = this.#roster;
     if (slot.generation !== generation && slot.account === own) {
@@ -240,7 +241,7 @@ export class Pool {
     if (this.#roster.leaves(slot, now)) return;
     for (let waiter = this.#next(account); waiter !== undefined; waiter = this.#next(account)) {
       if (waiter.deadline > now) {
-        this.#grant(slot, waiter);
+        this.#grant(slot, waiter, now);
         return;
       }
       this.#refuse(waiter, 'deadline');

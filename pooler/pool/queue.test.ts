@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { backoff, jitteredLifetime } from './backoff.ts';
+import { backoff, jittered } from './backoff.ts';
 import { FifoQueue } from './queue.ts';
 
 test('who comes first is served first, whoever leaves in between', () => {
@@ -40,5 +40,5 @@ test('who comes first is served first, whoever leaves in between', () => {
 test('attempts to connect come less and less often, but within a second', () => {
   expect([1, 2, 3, 4, 5, 50].map((failures) => backoff(failures, () => 0))).toEqual([50, 100, 200, 400, 800, 800]);
   expect(backoff(5, () => 1)).toBe(600);
-  expect([jitteredLifetime(1000, () => 0), jitteredLifetime(1000, () => 1)]).toEqual([1000, 900]);
+  expect([jittered(1000, () => 0), jittered(1000, () => 1)]).toEqual([1000, 900]);
 });

@@ -1,6 +1,6 @@
-import { ConnectionError, DatabaseError } from '../wire/index.ts';
+import { ConnectionError, DatabaseError, type Flight } from '../wire/index.ts';
 import { Account } from './account.ts';
-import { backoff, jitteredLifetime } from './backoff.ts';
+import { backoff, jittered } from './backoff.ts';
 import { IdleSlots } from './idle.ts';
 import { Slot } from './slot.ts';
 import { TurnQueue } from './turns.ts';
@@ -10,6 +10,12 @@ import type { Login, PoolOptions } from './types.ts';
 const kept = 1000;
 /** Milliseconds that a login's only connection serves it before one that has none gets its place: logging in has its price. */
 const turn = 100;
+/** Milliseconds after which an idle connection is asked whether it is still good before it carries a request. */
+const doubtful = 30_000;
+/** Milliseconds that it has for the answer. */
+const answered = 1000;
+/** Nothing but Sync. */
+const question: Flight = { statements: [], reset: false };
 /** Milliseconds that it is remembered how often a login has failed, after the time to try again has come. */
 const remembered = 2000;
 
@@ -95,9 +101,13 @@ export class Roster {
     return { connecting: this.#connecting, total: this.#total, idle: this.#idle.length, resetting, closing };
   }
 
-  /** An idle connection of the login. */
-  take(account: Account, scope: string): Slot | null {
-    return this.#idle.take(account, scope);
+  /** An idle connection of the login, which there is no reason to think lost; those where there is are looked into. */
+  take(account: Account, scope: string, now: number): Slot | null {
+    for (;;) {
+      const slot = this.#idle.take(account, scope);
+      if (slot === null || (slot.idleSince > account.lossAt && now - slot.idleSince < doubtful)) return slot;
+      this.#check(slot);
+    }
   }
 
   /** Nobody who waits wants this connection. */
@@ -198,6 +208,19 @@ export class Roster {
     if (!account.proven) this.#unproven--;
   }
 
+  /** It is free again when it answers, and otherwise closed. */
+  #check(slot: Slot): void {
+    const { account } = slot;
+    account.checking++;
+    slot.usedSince = 0;
+    const late = setTimeout(() => slot.retire(), answered);
+    slot.connection.start(question, () => {
+      clearTimeout(late);
+      account.checking--;
+      this.grow(account);
+    });
+  }
+
   /** Whether a connection's place is to go to another login. */
   #yields(slot: Slot, account: Account, now: number): boolean {
     const { held, queue } = slot.account;
@@ -286,7 +309,7 @@ export class Roster {
 
   #expiry(account: Account): number {
     const limits = [this.#options.maxLifetime ?? 0, account.lifetime].filter((limit) => limit > 0);
-    return limits.length === 0 ? Number.POSITIVE_INFINITY : Date.now() + jitteredLifetime(Math.min(...limits));
+    return limits.length === 0 ? Number.POSITIVE_INFINITY : Date.now() + jittered(Math.min(...limits));
   }
 
   readonly #freed = (slot: Slot): void => this.#hooks.freed(slot);
@@ -296,6 +319,7 @@ export class Roster {
     this.#slots.delete(slot);
     this.#idle.remove(slot);
     this.counters.closed++;
+    if (!slot.retired) account.lossAt = Date.now();
     this.#options.observe?.({ type: 'closed' });
     if (successor === null) account.held--;
     else if (successor.queue.length >= successor.opening && this.#total < this.#options.size) this.#connect(successor);

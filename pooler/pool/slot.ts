@@ -18,7 +18,11 @@ export class Slot implements ConnectionObserver {
   key = '';
   usedSince = 0;
   idleSince = 0;
+  /** When it has been idle for long enough to be closed. */
+  idleUntil = 0;
   lent = false;
+  /** We have closed it. */
+  retired = false;
   /** Who gets its place when its socket is closed, where that is settled. */
   successor: Account | null = null;
   readonly #freed: (slot: Slot) => void;
@@ -56,6 +60,7 @@ export class Slot implements ConnectionObserver {
 
   /** Ends the connection, without waiting for it. */
   retire(): void {
+    this.retired = true;
     void this.connection.close();
   }
 }

@@ -19,6 +19,7 @@ import { backend, ProtocolViolation, terminateMessage } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import type { MessageHandler, MessageStream } from './reader.ts';
 import type { RowStream } from './row-stream.ts';
+import { isWanted, reportedKind } from './server-kind.ts';
 import type { Session } from './startup.ts';
 import type { TransportListener } from './transport.ts';
 import type { CancelReason, ConnectionOptions, Flight, FlightResult } from './types.ts';
@@ -49,6 +50,8 @@ export class Connection implements MessageHandler, TransportListener {
   readonly #options: ConnectionOptions;
   readonly #outbox: Outbox;
   readonly #authorization: string | undefined;
+  /** Whether the server said at login that it is of the wanted kind. */
+  readonly #wanted: boolean;
   #observer: ConnectionObserver | null = null;
   #state: ConnectionState = 'idle';
   #journey: Journey | null = null;
@@ -75,6 +78,7 @@ export class Connection implements MessageHandler, TransportListener {
     this.#options = options;
     this.#outbox = new Outbox(options.statementCapacity ?? 256);
     this.#authorization = session.parameters.get('session_authorization');
+    this.#wanted = this.#isWanted();
     session.reader.handOver(this);
     session.transport.listen(this);
   }
@@ -339,13 +343,18 @@ export class Connection implements MessageHandler, TransportListener {
     this.#observer?.idle(this);
   }
 
-  /** A function can change what the bytes mean and who we are, and outlive the reset's knowledge of it. */
+  /** A function can change what the bytes mean and who we are, and outlive the reset's knowledge of it; a server can be promoted. */
   #parametersIntact(): boolean {
     this.#parametersChanged = false;
     const { parameters } = this.#session;
-    return (
-      parameters.get('client_encoding') === 'UTF8' && parameters.get('session_authorization') === this.#authorization
-    );
+    if (parameters.get('client_encoding') !== 'UTF8') return false;
+    if (parameters.get('session_authorization') !== this.#authorization) return false;
+    return !this.#wanted || this.#isWanted();
+  }
+
+  #isWanted(): boolean {
+    const kind = reportedKind(this.#session.parameters);
+    return kind !== null && isWanted(this.#config.targetSession, kind);
   }
 
   readonly #onAbort = (): void => this.#cancel('signal');

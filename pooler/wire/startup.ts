@@ -18,11 +18,18 @@ export type Session = {
   readonly parameters: Map<string, string>;
 };
 
-/** Connects and logs in. Rejects with a ConnectionError; aborting the signal gives up with its reason. */
+/** From PostgreSQL 14 on: how often the server looks, while it runs a statement, whether we are still there. */
+export const lossCheck = ['client_connection_check_interval', '1s'] as const;
+
+/**
+ * Connects and logs in; `extra` are settings of the session, names and values in turn. Rejects with a ConnectionError; aborting the signal
+ * gives up with its reason.
+ */
 export async function openSession(
   config: ConnectionConfig,
   endpoint: Endpoint,
   encrypt: 'no' | 'optional' | 'required',
+  extra: readonly string[],
   signal: AbortSignal,
 ): Promise<Session> {
   const transport = await openTransport(endpoint, config.tls, encrypt, signal);
@@ -31,7 +38,7 @@ export async function openSession(
   try {
     signal.throwIfAborted();
     return await new Promise<Session>((resolve, reject) => {
-      new Startup(config, endpoint, transport, resolve, reject).begin();
+      new Startup(config, endpoint, transport, extra, resolve, reject).begin();
     });
   } catch (error) {
     await transport.gone();
@@ -45,6 +52,7 @@ class Startup implements MessageHandler, TransportListener {
   readonly #config: ConnectionConfig;
   readonly #endpoint: Endpoint;
   readonly #transport: Transport;
+  readonly #extra: readonly string[];
   readonly #resolve: (session: Session) => void;
   readonly #reject: (error: ConnectionError) => void;
   readonly #writer = new Writer();
@@ -60,12 +68,14 @@ class Startup implements MessageHandler, TransportListener {
     config: ConnectionConfig,
     endpoint: Endpoint,
     transport: Transport,
+    extra: readonly string[],
     resolve: (session: Session) => void,
     reject: (error: ConnectionError) => void,
   ) {
     this.#config = config;
     this.#endpoint = endpoint;
     this.#transport = transport;
+    this.#extra = extra;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#authentication = new Authentication(config, config.tls.channelBinding, transport.certificateHash);
@@ -155,6 +165,7 @@ class Startup implements MessageHandler, TransportListener {
       ...['user', user, 'database', database, 'client_encoding', 'UTF8'],
       ...(applicationName === null ? [] : ['application_name', applicationName]),
       ...(options === null ? [] : ['options', options]),
+      ...this.#extra,
     ];
   }
 

@@ -187,6 +187,7 @@ export const parameters = {
     ...both,
     fixed: true,
   }),
+  poolMin: parameter('edgerest-pool-min', 0, integer(0, 10_000), { fixed: true }),
   poolerHost: parameter('edgerest-pooler-host', '127.0.0.1', string, { fixed: true }),
   poolerPort: parameter('edgerest-pooler-port', 3010, integer(0, 65535), { fixed: true }),
   poolerSecret: optional('edgerest-pooler-secret', secret, { ...both, fixed: true, secret: true }),
