@@ -30,7 +30,7 @@ export function checkDriverDoor(config: Config): DriverDoor | null {
 export async function openDriverDoor(
   { host, port, tls }: DriverDoor,
   config: Config,
-  { pool }: Pooler,
+  { pool, source }: Pooler,
   observe: Observe,
   shutdown: Shutdown,
 ): Promise<void> {
@@ -47,6 +47,7 @@ export async function openDriverDoor(
     logins,
     maxRequest: config.maxBodySize,
     maxResponse: config.driverMaxResponseSize,
+    alwaysResets: () => (source.current()?.config ?? config).sessionReset === 'full',
     onAnswer: (status, error) => {
       observe({ kind: 'driver', event: { type: 'answered', status } });
       if (error !== null) observe({ kind: 'fault', error });

@@ -1,5 +1,5 @@
 /** Who clients are logged in as: the connection string's own user, verified by PostgreSQL itself. */
-import { createHmac, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Admission, Pool } from '../pool/index.ts';
 import {
   type CancelSignal,
@@ -59,7 +59,7 @@ const isRefusal = (error: unknown): error is ConnectionError =>
 
 export class Logins {
   readonly #options: LoginsOptions;
-  readonly #hashKey = randomBytes(32);
+  readonly #hashKey = randomBytes(32).toString('base64');
   readonly #verified = new Recent<Verified>(REMEMBERED);
   readonly #strangers: Strangers;
 
@@ -161,7 +161,7 @@ export class Logins {
   }
 
   #keyOf(target: Target, { user, password, database, applicationName, options }: Credentials): string {
-    const all = JSON.stringify([target.name, user, database, applicationName, options, password.reveal()]);
-    return createHmac('sha256', this.#hashKey).update(all).digest('base64');
+    const all = [this.#hashKey, target.name, user, database, applicationName, options, password.reveal()];
+    return hash('sha256', JSON.stringify(all), 'base64');
   }
 }

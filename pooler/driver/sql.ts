@@ -9,27 +9,25 @@ import { type Pieces, readBody, sendError, sendJson } from './http.ts';
 import type { Login, Logins } from './logins.ts';
 import { type Query, readHeaders, readRequest, type SqlHeaders, type SqlRequest } from './request.ts';
 import { Budget, ResultWriter } from './result.ts';
+import { leavesNothing, prepareOf } from './statement.ts';
 
 export interface SqlOptions {
   readonly logins: Logins;
   /** Bytes of a request's body, and of the results in an answer. */
   readonly maxRequest: number;
   readonly maxResponse: number;
+  /** Whether the session is cleaned up even after a read that leaves nothing in it. */
+  readonly alwaysResets: () => boolean;
   /** Told of every answer; `error` where it is a mistake of ours. */
   readonly onAnswer: (status: number, error: unknown) => void;
 }
 
-/** What may be kept prepared and, where its plan has grown stale, sent again: it cannot end a transaction while it runs. */
-const PLAIN = /^\s*(?:select|insert|update|delete|merge|with|values|table)\b/i;
 /** What stands for a status where the client did not wait for one. */
 const GONE = 499;
-/** Characters up to which a statement is kept prepared: each connection keeps some hundreds. */
-const KEPT = 8192;
 
 function statementOf(query: Query, taker: ResultWriter): FlightStatement {
   const { text, parameters } = query;
-  const prepare = text.length <= KEPT && PLAIN.test(text) ? 'named' : 'unnamed';
-  return { text, parameters, prepare, result: 'rows', describe: true, taker };
+  return { text, parameters, prepare: prepareOf(text), result: 'rows', describe: true, taker };
 }
 
 function login(request: IncomingMessage): string {
@@ -49,7 +47,7 @@ interface Plan {
   readonly writers: readonly ResultWriter[];
 }
 
-function planOf(asked: SqlRequest, headers: SqlHeaders, budget: Budget, signal: Cancellation): Plan {
+function planOf(asked: SqlRequest, headers: SqlHeaders, always: boolean, budget: Budget, signal: Cancellation): Plan {
   const queries = asked.kind === 'single' ? [asked.query] : asked.queries;
   const writers = queries.map(({ arrayMode }) => {
     return new ResultWriter({ rawText: headers.rawText, arrayMode: arrayMode ?? headers.arrayMode }, budget);
@@ -59,7 +57,8 @@ function planOf(asked: SqlRequest, headers: SqlHeaders, budget: Budget, signal: 
     return writer === undefined ? [] : [statementOf(query, writer)];
   });
   const transaction = asked.kind === 'batch' ? { transaction: headers.transaction } : {};
-  return { writers, flight: { statements, reset: true, signal, ...transaction } };
+  const reset = always || !queries.every(({ text }) => leavesNothing(text));
+  return { writers, flight: { statements, reset, signal, ...transaction } };
 }
 
 function batchHeaders({ transaction, isolation }: SqlHeaders): readonly string[] {
@@ -107,7 +106,7 @@ export class SqlEndpoint {
 
   async #run(who: Login, asked: SqlRequest, headers: SqlHeaders, gone: Cancellation): Promise<Pieces> {
     const budget = new Budget(this.#options.maxResponse, () => gone.abort());
-    const { flight, writers } = planOf(asked, headers, budget, gone);
+    const { flight, writers } = planOf(asked, headers, this.#options.alwaysResets(), budget, gone);
     const result = await this.#options.logins.run(who, flight);
     if (budget.isExceeded) throw this.#tooLarge(result);
     if (result.outcome === 'failed') throw result.error;

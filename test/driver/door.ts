@@ -16,9 +16,11 @@ export interface DoorOptions {
   readonly size?: number;
   /** Milliseconds that may be waited for a connection; 5000 by default. */
   readonly acquisitionTimeout?: number;
+  /** How many may wait; 1000 by default. */
+  readonly queueLength?: number;
   readonly maxRequest?: number;
   readonly maxResponse?: number;
-  readonly targets?: readonly string[];
+  readonly targets?: () => Promise<readonly string[]>;
   readonly databases?: readonly string[];
 }
 
@@ -84,16 +86,18 @@ export function door(prefix: string, options: DoorOptions = {}): Door {
     const {
       size = 4,
       acquisitionTimeout = 5000,
+      queueLength = 1000,
       maxRequest = 64 * 1024 * 1024,
       maxResponse = 16 * 1024 * 1024,
     } = options;
-    pool = createPool(connection, { size, acquisitionTimeout, queueLength: 1000 });
-    const targets = new Targets(connection, options.targets ?? [], options.databases ?? []);
+    pool = createPool(connection, { size, acquisitionTimeout, queueLength });
+    const targets = new Targets(connection, (await options.targets?.()) ?? [], options.databases ?? []);
     const logins = new Logins({ pool, size, targets, connection, onRefused: (_, reason) => refused.push(reason) });
     const sql = new SqlEndpoint({
       logins,
       maxRequest,
       maxResponse,
+      alwaysResets: () => false,
       onAnswer: (status, error) => {
         statuses.push(status);
         if (error !== null) faults.push(error);
@@ -108,8 +112,11 @@ export function door(prefix: string, options: DoorOptions = {}): Door {
   afterAll(async () => {
     await server?.close(1000);
     await pool?.drain(1000);
-    await database?.sql.unsafe(`drop owned by ${user} cascade; drop role ${user}`).simple();
-    await database?.drop();
+    if (database === undefined) return;
+    // What a test has cut off may still run.
+    await database.sql`select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = ${user}`;
+    await database.sql.unsafe(`drop owned by ${user} cascade; drop role ${user}`).simple();
+    await database.drop();
   });
 
   const made = <T>(thing: T | undefined): T => {

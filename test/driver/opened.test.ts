@@ -1,8 +1,12 @@
 /** The driver's door in the programs: what opens it, what it takes, and how it closes. */
+import { writeFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverless';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { killAll } from '../../pooler/cli/program.fixture.ts';
+import { selfSigned } from '../certificate.ts';
 import { ask, office, type Process, portOf, says } from '../operating/program.ts';
 import { uniqueName } from '../postgres.ts';
 
@@ -47,6 +51,39 @@ test.each(['serve', 'pooler', 'edge'] as const)(
     expect(await process.exited).toBe(0);
   },
 );
+
+test("with the pooler's certificate it speaks TLS, and may be opened to the world", async () => {
+  const { certificate, key } = selfSigned('localhost');
+  const [cert, keyFile] = [join(open.folder, 'door.crt'), join(open.folder, 'door.key')];
+  await writeFile(cert, certificate);
+  await writeFile(keyFile, key);
+  const env = { EDGEREST_DRIVER_PORT: '0', EDGEREST_POOLER_TLS_CERT: cert, EDGEREST_POOLER_TLS_KEY: keyFile };
+  const process = open.start('serve', { ...env, EDGEREST_DRIVER_HOST: '0.0.0.0' });
+  const place = /Driver endpoint listening on 0\.0\.0\.0:(\d+)/;
+  await says(process, place);
+  const port = Number(place.exec(process.said())?.[1]);
+  const answer = await new Promise<string>((resolve, reject) => {
+    const headers = { 'Neon-Connection-String': open.database.uriAs(user, 'own') };
+    const options = {
+      host: '127.0.0.1',
+      port,
+      path: '/sql',
+      method: 'POST',
+      headers,
+      ca: certificate,
+      servername: 'localhost',
+    };
+    const asked = request(options, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve(text));
+    });
+    asked.on('error', reject).end('{"query":"select 1 as one"}');
+  });
+  expect(JSON.parse(answer)).toMatchObject({ rows: [{ one: 1 }] });
+});
 
 test('it stays closed where no port is given', async () => {
   const { process } = await open.serve();
