@@ -1,5 +1,6 @@
 /** Who clients are logged in as: the connection string's own user, verified by PostgreSQL itself. */
 import { hash, randomBytes } from 'node:crypto';
+import { Cancellation } from '../../shared/hop/cancellation.ts';
 import type { Admission, Pool } from '../pool/index.ts';
 import {
   type CancelSignal,
@@ -43,6 +44,14 @@ export interface Verified {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
+/** A verdict that somebody waits for. */
+interface Attempt {
+  readonly verdict: Promise<Verified>;
+  /** Aborted when nobody waits any more. */
+  readonly given: Cancellation;
+  waiting: number;
+}
+
 export interface LoginsOptions {
   readonly pool: Pick<Pool, 'run' | 'acquire'>;
   /** The pool's bound: of it, those who are not verified yet get a quarter. */
@@ -61,6 +70,7 @@ export class Logins {
   readonly #options: LoginsOptions;
   readonly #hashKey = randomBytes(32).toString('base64');
   readonly #verified = new Recent<Verified>(REMEMBERED);
+  readonly #attempts = new Map<string, Attempt>();
   readonly #strangers: Strangers;
 
   constructor(options: LoginsOptions) {
@@ -89,19 +99,20 @@ export class Logins {
    */
   async verify(login: Login, signal?: CancelSignal): Promise<Verified> {
     const known = this.#verified.get(login.key);
-    if (known === undefined) {
-      await this.#strangers.enter(login.key, login.user, signal);
-      let wrong = false;
-      try {
-        return await this.#ask(login, signal);
-      } catch (error) {
-        wrong = isRefusal(error);
-        throw error;
-      } finally {
-        this.#strangers.leave(wrong);
-      }
+    if (known !== undefined && Date.now() - known.since < LIFETIME) return known;
+    const attempt = this.#attempts.get(login.key) ?? this.#begin(login, known === undefined);
+    attempt.waiting++;
+    const gone = (): void => {
+      if (--attempt.waiting > 0) return;
+      this.#forget(login.key, attempt);
+      attempt.given.abort();
+    };
+    signal?.addEventListener('abort', gone);
+    try {
+      return await attempt.verdict;
+    } finally {
+      signal?.removeEventListener('abort', gone);
     }
-    return Date.now() - known.since < LIFETIME ? known : await this.#ask(login, signal);
   }
 
   /** Runs a flight as a login that has been verified. Rejects as Pool.run does. */
@@ -120,8 +131,36 @@ export class Logins {
     };
   }
 
+  /** However many ask at the same time, the server is asked once. */
+  #begin(login: Login, stranger: boolean): Attempt {
+    const given = new Cancellation();
+    const verdict = stranger ? this.#askFor(login, given) : this.#ask(login, given);
+    const attempt: Attempt = { verdict, given, waiting: 0 };
+    this.#attempts.set(login.key, attempt);
+    const over = (): void => this.#forget(login.key, attempt);
+    verdict.then(over, over);
+    return attempt;
+  }
+
+  #forget(key: string, attempt: Attempt): void {
+    if (this.#attempts.get(key) === attempt) this.#attempts.delete(key);
+  }
+
+  async #askFor(login: Login, signal: CancelSignal): Promise<Verified> {
+    await this.#strangers.enter(login.key, login.user, signal);
+    let wrong = false;
+    try {
+      return await this.#ask(login, signal);
+    } catch (error) {
+      wrong = isRefusal(error);
+      throw error;
+    } finally {
+      this.#strangers.leave(wrong);
+    }
+  }
+
   /** A connection that is lent to us proves the password: it logged in with it, and not long ago. */
-  async #ask(login: Login, signal?: CancelSignal): Promise<Verified> {
+  async #ask(login: Login, signal: CancelSignal): Promise<Verified> {
     const lease = await this.#options.pool.acquire(this.admission(login, signal));
     const { parameters } = lease.connection;
     lease.release();

@@ -11,7 +11,7 @@ const FORGOTTEN_AFTER = 1000;
 /** Milliseconds that a wrong password costs the turn in which it was tried: guessing is slow, under however many names. */
 const PENALTY = 100;
 /** How many may wait to try. */
-const WAITING = 100;
+const WAITING = 1000;
 const REMEMBERED = 10_000;
 
 interface Mistakes {
@@ -37,7 +37,7 @@ export class Strangers {
   }
 
   /** Waits for a turn to try a password, which leave() ends. Throws a DriverError where there is no sense in trying. */
-  async enter(key: string, user: string, signal?: CancelSignal): Promise<void> {
+  async enter(key: string, user: string, signal: CancelSignal): Promise<void> {
     this.#check(key, user);
     if (this.#trying < this.#atOnce) this.#trying++;
     else {
@@ -75,7 +75,7 @@ export class Strangers {
     return Math.max(0, mistakes.count - Math.floor((Date.now() - mistakes.since) / FORGOTTEN_AFTER));
   }
 
-  async #turn(signal?: CancelSignal): Promise<void> {
+  async #turn(signal: CancelSignal): Promise<void> {
     if (this.#waiting.size >= WAITING) throw tooMany('too many logins are waiting to be verified');
     await new Promise<void>((resolve, reject) => {
       const abort = (): void => {
@@ -83,11 +83,11 @@ export class Strangers {
         reject(driverError('57014', 'the request was given up'));
       };
       const go = (): void => {
-        signal?.removeEventListener('abort', abort);
+        signal.removeEventListener('abort', abort);
         resolve();
       };
       this.#waiting.add(go);
-      signal?.addEventListener('abort', abort);
+      signal.addEventListener('abort', abort);
     });
   }
 

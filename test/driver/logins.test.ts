@@ -136,6 +136,36 @@ describe('a password', () => {
   });
 });
 
+describe('many who give the same', () => {
+  test('right password ask the server once', async () => {
+    const other = await somebody('p');
+    const before = open.pool.metrics().connects;
+    const answers = await Promise.all(Array.from({ length: 200 }, () => me(other.uri)));
+    expect(answers).toEqual(Array.from({ length: 200 }, () => [{ me: other.name }]));
+    expect(open.pool.metrics().connects - before).toBeLessThanOrEqual(4);
+    await other.drop();
+  });
+
+  test('wrong password too', async () => {
+    const before = open.refused.length;
+    const uri = open.uri({ user: uniqueName('unknown'), password: 'x' });
+    const codes = await Promise.all(Array.from({ length: 200 }, () => me(uri).catch(({ code }) => code)));
+    expect(new Set(codes)).toEqual(new Set(['28P01']));
+    expect(open.refused.length - before).toBe(1);
+  });
+
+  test('password go on when one of them goes away', async () => {
+    const other = await somebody('p');
+    const controller = new AbortController();
+    const aborted = neon(other.uri, { fetchOptions: { signal: controller.signal } })`select 1`.catch((error) => error);
+    const asked = me(other.uri).then((rows) => rows);
+    controller.abort();
+    expect(await aborted).toBeInstanceOf(Error);
+    expect(await asked).toEqual([{ me: other.name }]);
+    await other.drop();
+  });
+});
+
 describe('guessing', () => {
   test('takes little of the pool: those who are in go on', async () => {
     const mine = neon(open.uri());
