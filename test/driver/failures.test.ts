@@ -1,15 +1,20 @@
 /** What clients of the driver's door are told when the pool is full or the database is away. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { neon, neonConfig } from '@neondatabase/serverless';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Forward, forward } from '../../pooler/pool/forward.fixture.ts';
-import { freePort } from '../cluster.ts';
+import { type Cluster, freePort, startCluster, throwAwaySettings } from '../cluster.ts';
 import { superuserUri } from '../postgres.ts';
 import { door } from './door.ts';
 
 let proxy: Forward | undefined;
+let folder: string | undefined;
+let trusting: Cluster | undefined;
 
-/** One server directly, one through a proxy that can be cut, and one that is not there. */
+/** One server directly, one through a proxy that can be cut, one that is not there, and one that asks nobody for a password. */
 const open = door('failures', {
   script: 'create table item (id int)',
   size: 1,
@@ -18,10 +23,25 @@ const open = door('failures', {
   targets: async () => {
     const port = Number(new URL(superuserUri()).port);
     proxy = await forward(port);
-    return [`direct=127.0.0.1:${port}`, `cut=127.0.0.1:${proxy.port}`, `away=127.0.0.1:${await freePort()}`];
+    folder = await mkdtemp(join(tmpdir(), 'edgerest-trusting-'));
+    trusting = await startCluster({
+      dataDir: join(folder, 'data'),
+      settings: throwAwaySettings,
+      hba: ['host all all 127.0.0.1/32 trust'],
+    });
+    return [
+      `trusting=127.0.0.1:${trusting.port}`,
+      `direct=127.0.0.1:${port}`,
+      `cut=127.0.0.1:${proxy.port}`,
+      `away=127.0.0.1:${await freePort()}`,
+    ];
   },
 });
-afterAll(() => proxy?.close());
+afterAll(async () => {
+  await proxy?.close();
+  await trusting?.stop();
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+});
 beforeEach(() => {
   neonConfig.fetchEndpoint = () => open.url;
 });
@@ -78,6 +98,14 @@ describe('a database', () => {
       message: 'canceling statement due to statement timeout',
     });
   });
+});
+
+test('a server that lets everybody in lets nobody in here', async () => {
+  for (const user of ['postgres', 'nobody_at_all']) {
+    const parts = { host: 'trusting', user, database: 'postgres', password: 'anything' };
+    await expect(neon(open.uri(parts))`select 1`).rejects.toMatchObject({ code: '28P01' });
+  }
+  expect(open.refused).toContainEqual(expect.stringContaining('does not ask this user for a password'));
 });
 
 test('another host is refused, whatever it is', async () => {

@@ -1,6 +1,7 @@
 /** `POST /sql` as any client may speak it: conversions, limits, refusals. */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { arrayTypes } from '../../pooler/driver/types.ts';
 import { door } from './door.ts';
@@ -14,6 +15,7 @@ const open = door('sql', {
   script: 'create table item (id int)',
 });
 
+const arrayMode = { 'Neon-Array-Mode': 'true' };
 const rowsOf = async (query: string, params: unknown, headers: Record<string, string> = {}): Promise<unknown> => {
   const { json } = await open.ask({ query, params }, headers);
   return json.rows ?? json;
@@ -116,12 +118,27 @@ describe('results', () => {
       { query: 'select 1 as a', arrayMode: false },
       { query: 'select 1 as a' },
     ];
-    const { json } = await open.ask({ queries }, { 'Neon-Array-Mode': 'true' });
+    const { json } = await open.ask({ queries }, arrayMode);
     expect(json.results).toMatchObject([
       { rows: [[1]], rowAsArray: true },
       { rows: [{ a: 1 }], rowAsArray: false },
       { rows: [[1]], rowAsArray: true },
     ]);
+  });
+
+  test('any array comes back as it went', async () => {
+    const text = fc.string({ unit: 'grapheme' }).filter((value) => !value.includes('\0'));
+    const texts = fc.array(fc.oneof(text, fc.constantFrom(null, 'NULL', 'null', '', '{}', '"', '\\', ',', ' x ')));
+    const matrix = fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })).chain(([rows, columns]) => {
+      const row = fc.array(text, { minLength: columns, maxLength: columns });
+      return fc.array(row, { minLength: rows, maxLength: rows });
+    });
+    const values = fc.sample(fc.oneof(texts, matrix), 300);
+    const { json } = await open.ask(
+      { query: `select ${values.map((_, i) => `$${i + 1}::text[]`)}`, params: values },
+      arrayMode,
+    );
+    expect(json.rows).toEqual([values]);
   });
 
   test("every array type of PostgreSQL's own is known", async () => {
