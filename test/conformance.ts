@@ -3,7 +3,7 @@
  *
  *     npm run -s conformance -- serve <folder of the corpus> [options of its run.mjs, such as --configs base or --only ID]
  *
- * Needs psql, for the corpus's loader. Fails when fewer cases pass than the floor of conformance-floor.json, which only rises.
+ * `hyperdrive` is the worker without a pooler, in workerd. Needs psql, for the corpus's loader. Fails when fewer cases pass than the floor of conformance-floor.json, which only rises.
  * Everything said goes to conformance-<mode>.log.
  */
 import { type SpawnOptions, spawn } from 'node:child_process';
@@ -23,8 +23,10 @@ interface Totals {
 }
 
 async function main(mode: string | undefined, folder: string | undefined, options: readonly string[]): Promise<number> {
-  if ((mode !== 'serve' && mode !== 'edge') || folder === undefined) {
-    console.error('usage: npm run -s conformance -- serve|edge <folder of the corpus> [options of its run.mjs]');
+  if (!isMode(mode) || folder === undefined) {
+    console.error(
+      'usage: npm run -s conformance -- serve|edge|hyperdrive <folder of the corpus> [options of its run.mjs]',
+    );
     return 2;
   }
   const corpus = resolve(folder);
@@ -47,21 +49,22 @@ async function main(mode: string | undefined, folder: string | undefined, option
   }
 }
 
+type Mode = 'serve' | 'edge' | 'hyperdrive';
+const isMode = (mode: string | undefined): mode is Mode => mode === 'serve' || mode === 'edge' || mode === 'hyperdrive';
+
+/** How a mode is started. */
+const commandOf = (mode: Mode): string =>
+  mode === 'hyperdrive'
+    ? `exec ${process.execPath} ${join(import.meta.dirname, 'standalone', 'serve.ts')} hyperdrive`
+    : `npm run -s edgerest -- ${mode}`;
+
 async function succeed(program: string, args: readonly string[]): Promise<void> {
   const [code] = await once(start(program, args, { stdio: ['ignore', 'ignore', 'inherit'] }), 'exit');
   if (code !== 0) throw new ClusterError('start', `${program} ended with ${code}`);
 }
 
-async function replay(mode: string, corpus: string, uri: string, options: readonly string[]): Promise<Totals> {
-  const asked = [
-    '--all',
-    '--start',
-    `npm run -s edgerest -- ${mode}`,
-    '--db-uri',
-    uri,
-    '--port',
-    String(await freePort()),
-  ];
+async function replay(mode: Mode, corpus: string, uri: string, options: readonly string[]): Promise<Totals> {
+  const asked = ['--all', '--start', commandOf(mode), '--db-uri', uri, '--port', String(await freePort())];
   // Some cases validate a large document in the database, which takes its time on a busy machine.
   const exact = ['--pg', '18', '--bytes', '--skip-tag', 'server-version', '--timeout', '60000'];
   const run = start(process.execPath, [join(corpus, 'run.mjs'), ...asked, ...exact, ...options], {
@@ -81,7 +84,7 @@ async function replay(mode: string, corpus: string, uri: string, options: readon
 }
 
 /** The status to end with; a part of the corpus has no floor. */
-async function report(mode: 'serve' | 'edge', totals: Totals, partial: boolean): Promise<number> {
+async function report(mode: Mode, totals: Totals, partial: boolean): Promise<number> {
   const floors: unknown = JSON.parse(await readFile(floorFile, 'utf8'));
   const floor = Number(Reflect.get(Object(floors), mode));
   const below = !partial && !(totals.passed >= floor);

@@ -1,7 +1,7 @@
 /** The keys of one issuer: fetched, refreshed, and kept while it is away. */
 import { isDeepStrictEqual } from 'node:util';
+import { fetchKeySet } from '../../shared/config/fetch-key-set.ts';
 import type { KeySet } from '../../shared/config/key-set.ts';
-import { fetchKeySet } from './fetch.ts';
 
 /** What happens between us and the issuer. `host` is the URL's. */
 export type IssuerEvent =

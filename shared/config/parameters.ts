@@ -17,6 +17,7 @@ import {
   proxyUri,
   schemas,
   secret,
+  sqlUrl,
   string,
   stringOrUri,
   word,
@@ -197,6 +198,7 @@ export const parameters = {
   poolerUrl: optional('edgerest-pooler-url', poolerUrl, { ...worker, fixed: true }),
   queueKey: optional('edgerest-queue-key', claimPath),
   queueLength: parameter('edgerest-queue-length', 1000, integer(0), { fixed: true }),
+  sqlUrl: optional('edgerest-sql-url', sqlUrl, { ...worker, fixed: true }),
   sessionReset: parameter('edgerest-session-reset', 'auto', word('off', 'auto', 'full')),
 } as const;
 

@@ -96,6 +96,12 @@ export const poolerUrl: Parse<string> = (text) => {
     : reject('https or wss URLs without path, with commas between, such as https://pooler.example.com');
 };
 
+/** An endpoint that takes SQL over HTTP. Whether plain http is safe there is the worker's to judge. */
+export const sqlUrl: Parse<string> = (text) =>
+  /^https?:\/\/[^/?#@\s]+\/[^?#\s]*$/i.test(text) && URL.canParse(text)
+    ? accept(text)
+    : reject('an http or https URL with a path, such as https://api.example.com/sql');
+
 /** A path to be mounted under: `/rest/v1`, its slash at the end dropped; the root is ''. */
 export const mountPath: Parse<string> = (text) => {
   const path = text.replace(/\/+$/, '');

@@ -100,20 +100,39 @@ export interface StateFetcher {
   fetchState(known: readonly string[], signal: AbortSignal | null, unknown?: string | null): Promise<FetchedState>;
 }
 
+export interface StatesOptions {
+  /** Milliseconds between two questions of an isolate, in place of a pooler's. */
+  readonly interval?: number;
+  /** Milliseconds after which what there is is asked for anew, where no notification says that it has changed. */
+  readonly age?: number;
+}
+
 /** One for each request: its background work goes through `waitUntil`. */
 export class RemoteStates implements StateSource {
   readonly #poolers: StateFetcher;
   readonly #isolate: Isolate;
   readonly #waitUntil: (work: Promise<unknown>) => void;
+  readonly #interval: number;
+  readonly #age: number;
 
-  constructor(poolers: StateFetcher, isolate: Isolate, waitUntil: (work: Promise<unknown>) => void) {
+  constructor(
+    poolers: StateFetcher,
+    isolate: Isolate,
+    waitUntil: (work: Promise<unknown>) => void,
+    { interval = ASK_INTERVAL, age = Number.POSITIVE_INFINITY }: StatesOptions = {},
+  ) {
     this.#poolers = poolers;
     this.#isolate = isolate;
     this.#waitUntil = waitUntil;
+    this.#interval = interval;
+    this.#age = age;
   }
 
   current(): State | Promise<State> {
-    return this.#isolate.state ?? this.#first();
+    const { state, asked } = this.#isolate;
+    if (state === null) return this.#first();
+    if (since(asked) > this.#age) this.#waitUntil(this.#ask());
+    return state;
   }
 
   async newerThan(version: string): Promise<State | null> {
@@ -122,7 +141,7 @@ export class RemoteStates implements StateSource {
     const before = isolate.questions;
     // Only an answer to a question that was put after this call has all that was there at the call.
     while (isolate.ended <= before) {
-      if (since(isolate.asked) >= ASK_INTERVAL) await this.#ask();
+      if (since(isolate.asked) >= this.#interval) await this.#ask();
       else if (since(arrived) > ASK_PATIENCE) throw noSchemaCache('The pooler did not answer in time.');
       else await sleep(POLL_INTERVAL);
     }
@@ -146,7 +165,7 @@ export class RemoteStates implements StateSource {
       isolate.vouch(version);
       return;
     }
-    if (!isolate.isWorthAsking(version) || since(isolate.asked) < ASK_INTERVAL) return;
+    if (!isolate.isWorthAsking(version) || since(isolate.asked) < this.#interval) return;
     this.#waitUntil(this.#ask());
   }
 

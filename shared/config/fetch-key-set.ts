@@ -1,5 +1,5 @@
 /** Fetches an issuer's key set, within limits: an issuer that is broken, or in other hands, costs us nothing but a message. */
-import { type IssuedKeys, isKeySetUrl, issuedKeys } from '../../shared/config/key-set.ts';
+import { type IssuedKeys, isKeySetUrl, issuedKeys } from './key-set.ts';
 
 /** Why there was no set. The message names neither path nor query of the URL. */
 export class KeySetError extends Error {
@@ -42,15 +42,16 @@ async function answered(url: string, signal: AbortSignal): Promise<Response> {
 }
 
 async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
+  const decoder = new TextDecoder();
+  let text = '';
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
     // Leaving the loop cancels the body.
     if (size > SIZE_LIMIT) throw new KeySetError(`its answer is larger than ${SIZE_LIMIT} bytes`);
-    chunks.push(chunk);
+    text += decoder.decode(chunk, { stream: true });
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return text + decoder.decode();
 }
 
 function parsed(text: string): unknown {

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Issuer, startIssuer } from '../../test/issuer.ts';
-import { fetchKeySet, KeySetError } from './fetch.ts';
+import { fetchKeySet, KeySetError } from './fetch-key-set.ts';
 
 let issuer: Issuer;
 let other: Issuer;
