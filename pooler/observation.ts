@@ -38,9 +38,11 @@ export type Observation =
     }
   /** A worker elsewhere was answered: what this half knows of it. */
   | { readonly kind: 'transaction'; readonly diagnostics: readonly string[] }
-  /** The hop did not accept a message. */
-  | { readonly kind: 'message refused'; readonly reason: string; readonly text: string; readonly from: string }
+  /** The hop did not accept a message. `from`: the other end's address, where it is known. */
+  | { readonly kind: 'message refused'; readonly reason: string; readonly text: string; readonly from: string | null }
   | { readonly kind: 'driver'; readonly event: DriverEvent }
+  /** The program has been told to end and is not through yet, after so many seconds. */
+  | { readonly kind: 'draining'; readonly seconds: number; readonly busy: number; readonly waiting: number }
   /** Something that is not HTTP, or a client that was too slow. */
   | { readonly kind: 'not a request'; readonly server: string; readonly error: Error };
 

@@ -13,7 +13,13 @@ import { StartError } from './start-error.ts';
 import { checkedHop } from './statements/checked.ts';
 import { createTransactor, type DatabaseFacts, type Trust } from './transaction/transactor.ts';
 import { VERSION } from './version.ts';
-import { type ConnectionConfig, ConnectionStringError, connect, parseConnectionString } from './wire/index.ts';
+import {
+  type ConnectionConfig,
+  ConnectionStringError,
+  connect,
+  parseConnectionString,
+  type StatementUses,
+} from './wire/index.ts';
 
 /**
  * Whose word counts for a request, under what was loaded. `withKey` looks for a key that a token names and the loaded ones lack:
@@ -33,6 +39,8 @@ export interface Pooler {
   readonly hop: Hop;
   readonly source: SnapshotSource;
   readonly pool: Pool;
+  /** Uses of prepared statements by requests. */
+  readonly statementUses: Readonly<StatementUses>;
   /** Serves what has been accepted and closes every connection; after `timeout` milliseconds what still runs is cancelled. */
   close(timeout: number): Promise<void>;
 }
@@ -105,9 +113,10 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
         event satisfies never;
     }
   };
+  const statementUses = { hits: 0, misses: 0 };
   const pool = new Pool({
     size: config.dbPool,
-    connect: () => connect(connection),
+    connect: () => connect(connection, { statementUses }),
     acquisitionTimeout: config.dbPoolAcquisitionTimeout * 1000,
     queueLength: config.queueLength,
     minimum: config.poolMin,
@@ -154,6 +163,7 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
     },
     source,
     pool,
+    statementUses,
     close: async (timeout) => {
       await Promise.all([source.close(), pool.drain(timeout)]);
     },

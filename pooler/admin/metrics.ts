@@ -1,14 +1,9 @@
 /** The metrics of a program: PostgREST's under their names, and the pooler's own as `edgerest_…`. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { DriverEvent } from '../driver/events.ts';
 import type { IssuerEvent } from '../keys/issuer.ts';
 import type { Observation } from '../observation.ts';
-import type { PoolEvent, PoolMetrics } from '../pool/index.ts';
-
-/** Seconds: from what a flight on this machine takes to the longest waits. */
-const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
-type Outcome = Extract<PoolEvent, { type: 'flight' }>['outcome'];
+import { PoolMetricsCollector, type PoolState } from './pool-metrics.ts';
 
 /** A counter whose value is kept elsewhere and looked up when somebody asks. */
 function counted(registers: Registry[], name: string, help: string, value: () => number): void {
@@ -23,20 +18,9 @@ function counted(registers: Registry[], name: string, help: string, value: () =>
   });
 }
 
-function gauged(registers: Registry[], name: string, help: string, value: () => number): void {
-  new Gauge({
-    name,
-    help,
-    registers,
-    collect() {
-      this.set(value());
-    },
-  });
-}
-
 export class Metrics {
   readonly #registry = new Registry();
-  #pool: (() => PoolMetrics) | null = null;
+  readonly #pool: PoolMetricsCollector;
   readonly #loads: Counter<'status'>;
   readonly #loadTime: Gauge;
   readonly #keyFetches: Counter<'status'>;
@@ -45,8 +29,7 @@ export class Metrics {
   readonly #answers: Counter<'status'>;
   readonly #driverAnswers: Counter<'status'>;
   readonly #driverRefusals: Counter;
-  readonly #wait: Histogram;
-  readonly #flights: Readonly<Record<Outcome, Histogram.Internal<'outcome'>>>;
+  readonly #messagesRefused: Counter<'reason'>;
 
   constructor() {
     const registers = [this.#registry];
@@ -62,7 +45,7 @@ export class Metrics {
       labelNames: ['status'],
       registers,
     });
-    this.#addPool(registers);
+    this.#pool = new PoolMetricsCollector(this.#registry);
     const tokens = this.#tokens;
     const cache = (name: string, help: string, value: () => number): void =>
       counted(registers, `pgrst_jwt_cache_${name}_total`, help, value);
@@ -97,35 +80,23 @@ export class Metrics {
       help: 'Logins at the driver endpoint that the database refused',
       registers,
     });
-    this.#wait = new Histogram({
-      name: 'edgerest_queue_wait_seconds',
-      help: 'Time that requests waited for a connection of the pool, for those that got one',
-      buckets: BUCKETS,
+    this.#messagesRefused = new Counter({
+      name: 'edgerest_hop_refused_total',
+      help: 'Messages of workers that the hop refused, by reason',
+      labelNames: ['reason'],
       registers,
     });
-    const flights = new Histogram({
-      name: 'edgerest_flight_seconds',
-      help: "Time from sending a transaction to the database's answer, by what came of it",
-      labelNames: ['outcome'],
-      buckets: BUCKETS,
-      registers,
-    });
-    this.#flights = {
-      completed: flights.labels('completed'),
-      failed: flights.labels('failed'),
-      lost: flights.labels('lost'),
-    };
   }
 
   /** Where the state of the pool is looked up. */
-  watch(pool: () => PoolMetrics): void {
-    this.#pool = pool;
+  watch(state: PoolState): void {
+    this.#pool.watch(state);
   }
 
   observe(observation: Observation): void {
     switch (observation.kind) {
       case 'pool':
-        this.#observePool(observation.event);
+        this.#pool.observe(observation.event);
         return;
       case 'schema cache':
         this.#observeLoad(observation);
@@ -142,6 +113,9 @@ export class Metrics {
       case 'driver':
         this.#observeDriver(observation.event);
         return;
+      case 'message refused':
+        this.#messagesRefused.inc({ reason: observation.reason });
+        return;
       default: // the log's alone
     }
   }
@@ -156,11 +130,6 @@ export class Metrics {
     else this.#driverRefusals.inc();
   }
 
-  #observePool(event: PoolEvent): void {
-    if (event.type === 'acquired') this.#wait.observe(event.waited / 1000);
-    else if (event.type === 'flight') this.#flights[event.outcome].observe(event.took / 1000);
-  }
-
   #observeIssuer({ kind }: IssuerEvent): void {
     this.#keyFetches.inc({ status: kind === 'failed' ? 'FAIL' : 'SUCCESS' });
     if (kind !== 'failed') this.#keysFetched.setToCurrentTime();
@@ -169,86 +138,5 @@ export class Metrics {
   #observeLoad({ event }: Extract<Observation, { kind: 'schema cache' }>): void {
     if (event.kind === 'queried') this.#loadTime.set(event.milliseconds / 1000);
     else this.#loads.inc({ status: event.kind === 'loaded' ? 'SUCCESS' : 'FAIL' });
-  }
-
-  #addPool(registers: Registry[]): void {
-    const of = (read: (pool: PoolMetrics) => number) => (): number => (this.#pool === null ? 0 : read(this.#pool()));
-    const pgrst = 'pgrst_db_pool';
-    const own = 'edgerest_pool';
-    counted(
-      registers,
-      `${pgrst}_timeouts_total`,
-      'The total number of pool connection timeouts',
-      of(({ refused }) => refused['acquisition-timeout']),
-    );
-    gauged(
-      registers,
-      `${pgrst}_available`,
-      'Available connections in the pool',
-      of(({ idle }) => idle),
-    );
-    gauged(
-      registers,
-      `${pgrst}_waiting`,
-      'Requests waiting to acquire a pool connection',
-      of(({ waiting }) => waiting),
-    );
-    gauged(
-      registers,
-      `${pgrst}_max`,
-      'Max pool connections',
-      of(({ size }) => size),
-    );
-    gauged(
-      registers,
-      `${own}_busy`,
-      'Connections that serve a transaction',
-      of(({ busy }) => busy),
-    );
-    gauged(
-      registers,
-      `${own}_resetting`,
-      'Connections that clean up after a transaction',
-      of(({ resetting }) => resetting),
-    );
-    gauged(
-      registers,
-      `${own}_connecting`,
-      'Connections being opened',
-      of(({ connecting }) => connecting),
-    );
-    counted(
-      registers,
-      `${own}_connects_total`,
-      'Connections that were opened',
-      of(({ connects }) => connects),
-    );
-    counted(
-      registers,
-      `${own}_connect_failures_total`,
-      'Attempts to connect that failed',
-      of(({ connectFailures }) => connectFailures),
-    );
-    counted(
-      registers,
-      `${own}_flight_retries_total`,
-      'Transactions that were sent a second time, the first not having run',
-      of(({ retries }) => retries),
-    );
-    new Counter({
-      name: `${own}_refused_total`,
-      help: 'Requests that got no connection, by reason',
-      labelNames: ['reason'],
-      registers,
-      collect: this.#refused(),
-    });
-  }
-
-  #refused(): (this: Counter<'reason'>) => void {
-    const pool = (): PoolMetrics | null => this.#pool?.() ?? null;
-    return function collect() {
-      this.reset();
-      for (const [reason, count] of Object.entries(pool()?.refused ?? {})) this.inc({ reason }, count);
-    };
   }
 }

@@ -1,5 +1,6 @@
 /** A program's admin server, with what it answers from. */
 import type { Server } from 'node:http';
+import { Activity } from '../admin/activity.ts';
 import { Metrics } from '../admin/metrics.ts';
 import { createAdminServer } from '../admin/server.ts';
 import { Draining } from '../drain.ts';
@@ -24,6 +25,7 @@ async function answers(pool: Pool): Promise<boolean> {
 
 export class Admin {
   readonly #metrics = new Metrics();
+  readonly #activity: Activity;
   readonly #server: Server;
   readonly #draining: Draining;
   #pooler: Pooler | null = null;
@@ -31,12 +33,15 @@ export class Admin {
   #loaded = false;
   #isReachable = (): boolean => false;
 
-  constructor() {
+  /** `program`: its name and version. */
+  constructor(program: string) {
+    this.#activity = new Activity(program);
     this.#server = createAdminServer({
       isLive: () => this.#isReachable(),
       isLoaded: () => this.#isLoaded(),
       metrics: () => this.#metrics.text(),
       schemaCache: () => this.#schemaCache(),
+      top: () => (this.#pooler === null ? '' : JSON.stringify(this.#activity.report(this.#pooler))),
     });
     this.#draining = new Draining(this.#server);
     this.#server.on('request', (_, response) => this.#draining.track(response));
@@ -53,6 +58,7 @@ export class Admin {
 
   observe(observation: Observation): void {
     this.#metrics.observe(observation);
+    if (observation.kind === 'pool') this.#activity.observe(observation.event);
     if (observation.kind !== 'schema cache' || observation.event.kind === 'queried') return;
     this.#loaded = observation.event.kind === 'loaded';
   }
@@ -60,7 +66,7 @@ export class Admin {
   /** The pooler is there. */
   watch(pooler: Pooler): void {
     this.#pooler = pooler;
-    this.#metrics.watch(() => pooler.pool.metrics());
+    this.#metrics.watch(pooler);
   }
 
   /** The program's own server is open. */

@@ -72,6 +72,10 @@ function answerOf(outcome: TransactionOutcome): { readonly response: RawResponse
 export function observeHop(hop: Hop, observe: Observe, level: () => LogLevel): Hop {
   const tells = sparing();
   const told = (outcome: TransactionOutcome): TransactionOutcome => {
+    if (!outcome.ok && outcome.failure.kind === 'refused') {
+      const { reason, message } = outcome.failure;
+      observe({ kind: 'message refused', reason, text: message, from: null });
+    }
     if (outcome.ok && outcome.sent === undefined) return outcome;
     const { response, failure } = answerOf(outcome);
     const exchange = new Exchange();

@@ -1,7 +1,7 @@
 /** What `serve`, `pooler` and `edge` have in common: signals, log, admin server, and the pooler that they open to others. */
 import type { Config } from '../../shared/config/resolve.ts';
 import { accessWriter } from '../log/access.ts';
-import { logObservation } from '../log/messages.ts';
+import { observationLog } from '../log/messages.ts';
 import type { Observe } from '../observation.ts';
 import { type Pooler, startPooler, type TrustOf } from '../start.ts';
 import { VERSION } from '../version.ts';
@@ -11,6 +11,7 @@ import { checkDriverDoor, openDriverDoor } from './driver.ts';
 import { adminPlace } from './listen.ts';
 import { onReload } from './reload.ts';
 import { DRAIN_TIMEOUT, onShutdown, type Shutdown } from './shutdown.ts';
+import { watchDrain } from './slow-drain.ts';
 
 export interface Program {
   /** As of the start. */
@@ -28,10 +29,11 @@ function observer({ configuration, log }: Configured, admin: Admin | null): Obse
   for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
   const access = accessWriter();
   const isDebug = (): boolean => configuration.current.logLevel === 'debug';
-  if (admin === null) return (observation) => logObservation(observation, log, access, isDebug);
+  const write = observationLog(log, access, isDebug);
+  if (admin === null) return write;
   return (observation) => {
     admin.observe(observation);
-    logObservation(observation, log, access, isDebug);
+    write(observation);
   };
 }
 
@@ -49,11 +51,17 @@ export async function startProgram({ name, configured, trust }: ProgramOptions):
   const config = configuration.current;
   const driver = checkDriverDoor(config);
   const place = adminPlace(config);
-  const admin = place === null ? null : new Admin();
-  const observe = observer(configured, admin);
+  const program = `edgerest ${VERSION}${name}`;
+  const admin = place === null ? null : new Admin(program);
+  const observed = observer(configured, admin);
+  let running: Pooler | null = null;
+  const observe: Observe = (observation) => {
+    observed(observation);
+    if (observation.kind === 'stopping') watchDrain(() => running, observed);
+  };
   // In this order: who reads that it starts may want to stop it.
   const shutdown = onShutdown(observe);
-  observe({ kind: 'starting', program: `edgerest ${VERSION}${name}` });
+  observe({ kind: 'starting', program });
   if (admin !== null && place !== null) {
     const { address } = await admin.listen(place);
     shutdown.add(() => admin.close());
@@ -66,6 +74,7 @@ export async function startProgram({ name, configured, trust }: ProgramOptions):
     trust: trust(observe),
     onFatal: () => shutdown.end(1),
   });
+  running = pooler;
   shutdown.add(() => pooler.close(DRAIN_TIMEOUT));
   reloading(pooler.source);
   admin?.watch(pooler);

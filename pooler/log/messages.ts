@@ -4,11 +4,13 @@ import type { TokenEvent } from '../../shared/log.ts';
 import type { DriverEvent } from '../driver/events.ts';
 import type { IssuerEvent } from '../keys/issuer.ts';
 import type { Log } from '../log.ts';
-import type { Observation } from '../observation.ts';
+import type { Observation, Observe } from '../observation.ts';
 import type { PoolEvent } from '../pool/index.ts';
 import type { ListenerEvent } from '../snapshot/listener.ts';
 import type { CatalogEvent } from '../snapshot/load.ts';
 import type { SnapshotEvent } from '../snapshot/store.ts';
+import { eventLine } from './event.ts';
+import { poolLog } from './pool.ts';
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const seconds = (milliseconds: number): string => `${milliseconds / 1000} seconds`;
@@ -78,36 +80,6 @@ function logListener(event: ListenerEvent, log: Log): void {
   }
 }
 
-/** `debug`: whether the lines of that level are wanted; they come with every request, so they are not made in vain. */
-function logPool(event: PoolEvent, log: Log, debug: boolean): void {
-  switch (event.type) {
-    case 'connect-failed':
-      // Somebody's wrong password says nothing of the database.
-      if (!event.own && event.error.kind === 'authentication') return;
-      log('error', `Cannot connect to the database: ${event.error.message}. Trying again in ${seconds(event.retryIn)}`);
-      return;
-    case 'refused':
-      log('info', `A request was not admitted to the pool: ${event.code}`);
-      return;
-    case 'connected':
-      log('debug', `A connection is available due to connection establishment, which took ${event.took.toFixed(1)} ms`);
-      return;
-    case 'closed':
-      log('debug', 'A connection is terminated');
-      return;
-    case 'acquired':
-      if (!debug) return;
-      log('debug', `Borrowed a connection from the pool after ${event.waited.toFixed(1)} ms`);
-      return;
-    case 'flight':
-      if (!debug) return;
-      log('debug', `A flight of ${event.took.toFixed(1)} ms: ${event.outcome}, attempt ${event.attempts}`);
-      return;
-    default:
-      event satisfies never;
-  }
-}
-
 function logIssuer(event: IssuerEvent, log: Log): void {
   const { host } = event;
   switch (event.kind) {
@@ -157,12 +129,20 @@ const TOKENS: Readonly<Record<TokenEvent, string>> = {
   eviction: 'Evicted entry from JWT cache',
 };
 
-/** Writes what there is to say of an observation: diagnostics go to `log`, lines of the access log to `access`. */
-export function logObservation(
+/**
+ * Makes what writes down what there is to say of an observation: diagnostics go to `log`, lines of the access log to `access`.
+ * `debug`: whether the lines of that level are wanted.
+ */
+export function observationLog(log: Log, access: (line: string) => void, debug: () => boolean): Observe {
+  const pool = poolLog(log, debug);
+  return (observation) => logObservation(observation, log, access, pool);
+}
+
+function logObservation(
   observation: Observation,
   log: Log,
   access: (line: string) => void,
-  debug: () => boolean,
+  pool: (event: PoolEvent) => void,
 ): void {
   switch (observation.kind) {
     case 'starting':
@@ -196,7 +176,7 @@ export function logObservation(
       logListener(observation.event, log);
       return;
     case 'pool':
-      logPool(observation.event, log, debug());
+      pool(observation.event);
       return;
     case 'issuer':
       logIssuer(observation.event, log);
@@ -213,7 +193,13 @@ export function logObservation(
       return;
     case 'message refused': {
       const { from, reason, text } = observation;
-      log('warn', `The hop refused a message from ${from}: ${reason}. ${text}`);
+      const sentence = `The hop refused a message${from === null ? '' : ` from ${from}`}: ${reason}. ${text}`;
+      log('warn', eventLine(sentence, 'message_refused', { reason, from }));
+      return;
+    }
+    case 'draining': {
+      const { seconds: s, busy, waiting } = observation;
+      log('notice', eventLine('Still answering what was accepted.', 'slow_drain', { seconds: s, busy, waiting }));
       return;
     }
     case 'driver':

@@ -3,7 +3,7 @@ import type { Account } from './account.ts';
 import { PoolError, type PoolErrorCode } from './errors.ts';
 import { Roster } from './roster.ts';
 import type { Slot } from './slot.ts';
-import type { Admission, Lease, PoolEvent, PoolMetrics, PoolOptions } from './types.ts';
+import type { Admission, Lease, PoolEvent, PoolMetrics, PoolOptions, QueueState } from './types.ts';
 import { type Request, Waiter } from './waiter.ts';
 
 const anyone: Admission = {};
@@ -62,15 +62,25 @@ export class Pool {
           this.#counters.flights++;
           const began = observe === undefined ? 0 : performance.now();
           slot.connection.start(flight, (error, result) => {
+            const resent = error instanceof ConnectionError && notExecuted(error) && !retried;
             if (observe !== undefined) {
-              const took = performance.now() - began;
-              const outcome = result?.outcome ?? 'lost';
-              observe({ type: 'flight', key: waiter.key, took, outcome, attempts: result?.attempts ?? 1 });
+              const { key, subject } = waiter;
+              observe({
+                type: 'flight',
+                key,
+                took: performance.now() - began,
+                outcome: result?.outcome ?? 'lost',
+                attempts: (result?.attempts ?? 1) + (retried ? 1 : 0),
+                cancelled: result?.cancelled ?? null,
+                stale: (result?.attempts ?? 1) > 1,
+                resent,
+                subject,
+              });
             }
             if (result !== null) {
               if (result.attempts > 1) this.#counters.retries++;
               resolve(result);
-            } else if (error instanceof ConnectionError && notExecuted(error) && !retried) {
+            } else if (resent) {
               retried = true;
               this.#counters.retries++;
               this.#admit(new Waiter(request, this.#roster.accountOf(admission.login), admission, waiter.since));
@@ -126,6 +136,23 @@ export class Pool {
       ...this.#counters,
       refused: { ...this.#refused },
     };
+  }
+
+  /** The keys of which somebody waits, in no order. Looks at each of those. */
+  queues(): readonly QueueState[] {
+    const now = performance.now();
+    const states = new Map<string, { waiting: number; oldest: number }>();
+    for (const { queue } of this.#roster.accounts()) {
+      for (const { key, since } of queue.waiting()) {
+        const state = states.get(key);
+        if (state === undefined) states.set(key, { waiting: 1, oldest: now - since });
+        else {
+          state.waiting++;
+          state.oldest = Math.max(state.oldest, now - since);
+        }
+      }
+    }
+    return Array.from(states, ([key, state]) => ({ key, ...state }));
   }
 
   /**

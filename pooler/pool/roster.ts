@@ -320,7 +320,7 @@ export class Roster {
     this.#idle.remove(slot);
     this.counters.closed++;
     if (!slot.retired) account.lossAt = Date.now();
-    this.#options.observe?.({ type: 'closed' });
+    this.#options.observe?.({ type: 'closed', lost: slot.retired ? null : slot.connection.lost });
     if (successor === null) account.held--;
     else if (successor.queue.length >= successor.opening && this.#total < this.#options.size) this.#connect(successor);
     else {

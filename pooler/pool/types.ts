@@ -1,4 +1,4 @@
-import type { CancelSignal, Connection, ConnectionError } from '../wire/index.ts';
+import type { CancelReason, CancelSignal, Connection, ConnectionError } from '../wire/index.ts';
 import type { PoolErrorCode } from './errors.ts';
 import type { AdmissionQueue } from './queue.ts';
 import type { Waiter } from './waiter.ts';
@@ -34,8 +34,16 @@ export type Login = {
   readonly lifetime?: number;
 };
 
+/** What is told of a request to those who look after the pool. No value of a request is in it. */
+export type Subject = {
+  readonly role: string;
+  /** The main statement. */
+  readonly text: string;
+};
+
 /** How a request wants to be admitted. */
 export type Admission = {
+  readonly subject?: Subject;
   /** The login whose connection it needs; the pool's own by default. All logins share the bound. */
   readonly login?: Login;
   /** Role and search_path: an idle connection that last served the same has the statements prepared. */
@@ -57,7 +65,8 @@ export type PoolEvent =
       readonly retryIn: number;
       readonly own: boolean;
     }
-  | { readonly type: 'closed' }
+  /** `lost`: why, where it was not the pool that closed it; null where it was. */
+  | { readonly type: 'closed'; readonly lost: string | null }
   | { readonly type: 'acquired'; readonly key: string; readonly waited: number }
   | { readonly type: 'refused'; readonly key: string; readonly code: PoolErrorCode }
   | {
@@ -65,8 +74,24 @@ export type PoolEvent =
       readonly key: string;
       readonly took: number;
       readonly outcome: 'completed' | 'failed' | 'lost';
+      /** How often it has been sent, this time included. */
       readonly attempts: number;
+      /** Set where the database was asked to cancel it, whatever came of that. */
+      readonly cancelled: CancelReason | null;
+      /** What it had prepared no longer fitted, so that the connection sent it again. */
+      readonly stale: boolean;
+      /** The connection ended before it read the flight: it goes again, on another one. */
+      readonly resent: boolean;
+      readonly subject: Subject | null;
     };
+
+/** A key with requests that wait. */
+export type QueueState = {
+  readonly key: string;
+  readonly waiting: number;
+  /** Milliseconds that the oldest of them has waited. */
+  readonly oldest: number;
+};
 
 /** The state of a pool now, and counters since its start. */
 export type PoolMetrics = {

@@ -3,7 +3,7 @@ import type { Account } from './account.ts';
 import type { PoolError } from './errors.ts';
 import type { Queued } from './queue.ts';
 import type { Slot } from './slot.ts';
-import type { Admission } from './types.ts';
+import type { Admission, Subject } from './types.ts';
 
 /** What becomes of a request that asked for a connection. Exactly one of the two is called. */
 export interface Request {
@@ -18,6 +18,7 @@ export class Waiter implements Queued {
   place = -1;
   lane = -1;
   readonly scope: string;
+  readonly subject: Subject | null;
   readonly request: Request;
   readonly deadline: number;
   readonly signal: CancelSignal | null;
@@ -32,6 +33,7 @@ export class Waiter implements Queued {
     this.account = account;
     this.key = admission.key ?? '';
     this.scope = admission.scope ?? '';
+    this.subject = admission.subject ?? null;
     this.deadline = admission.deadline ?? Number.POSITIVE_INFINITY;
     this.signal = admission.signal ?? null;
     this.since = since;

@@ -163,7 +163,7 @@ class Transactor implements Hop {
 
     const guarded = decision.kind === 'guard';
     const { logQuery } = facts.config;
-    const key = queueKeys.of(caller, request.address ?? null);
+    const asker = { role, key: queueKeys.of(caller, request.address ?? null) };
     let sent: readonly string[] = [];
     const write = (sink: BodyStream | null): FlightPlan => {
       const plan = writer.write(request, payload, caller, {
@@ -177,8 +177,8 @@ class Transactor implements Hop {
       return plan;
     };
     const outcome = mayStream(request)
-      ? this.#stream(request, signal, key, write)
-      : this.#fly(request, write(null), signal, key);
+      ? this.#stream(request, signal, asker, write)
+      : this.#fly(request, write(null), signal, asker);
     if (!guarded && !logQuery) return outcome;
     return outcome.then((known) => {
       if (guarded && known.ok) rule.passed(role);
@@ -190,10 +190,11 @@ class Transactor implements Hop {
     request: TransactionRequest,
     plan: FlightPlan,
     signal: CancelSignal | null,
-    key: string,
+    { role, key }: Asker,
   ): Promise<TransactionOutcome> {
     const flight = flightOf(request, plan, signal);
-    return this.#options.pool.run(flight, admissionOf(flight, key)).then(
+    const subject = { role, text: request.statements[0]?.text ?? '' };
+    return this.#options.pool.run(flight, { ...admissionOf(flight, key), subject }).then(
       (result) => outcomeOf(request, plan, result, this.#options.database()?.snapshot ?? request.snapshot),
       (error: unknown) => this.#error(failureOf(error, request)),
     );
@@ -203,7 +204,7 @@ class Transactor implements Hop {
   #stream(
     request: TransactionRequest,
     signal: CancelSignal | null,
-    key: string,
+    asker: Asker,
     write: (sink: BodyStream) => FlightPlan,
   ): Promise<TransactionOutcome> {
     return new Promise((resolve, reject) => {
@@ -212,7 +213,7 @@ class Transactor implements Hop {
         const snapshot = this.#options.database()?.snapshot ?? request.snapshot;
         resolve({ ok: true, snapshot, statements, body, length });
       });
-      this.#fly(request, write(stream), stream, key).then(
+      this.#fly(request, write(stream), stream, asker).then(
         (outcome) => {
           stream.finish(outcome.ok ? null : outcome.failure.message);
           resolve(outcome);
@@ -224,6 +225,12 @@ class Transactor implements Hop {
       );
     });
   }
+}
+
+/** Who a transaction is for: the role that it has and the queue that it waits in. */
+interface Asker {
+  readonly role: string;
+  readonly key: string;
 }
 
 /** All of a payload. Rejects with what it throws. */

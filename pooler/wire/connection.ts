@@ -63,6 +63,8 @@ export class Connection implements MessageHandler, TransportListener {
   #repetitions = 0;
   /** The error with which the server ended the connection. */
   #fatal: DatabaseError | null = null;
+  /** Why it ends, where nobody had asked it to. */
+  #lost: string | null = null;
   #parametersChanged = false;
   readonly #deadline = new DeadlineTimer(() => this.#onDeadline());
   /** When the reset has to be through, in milliseconds since the epoch. */
@@ -76,7 +78,7 @@ export class Connection implements MessageHandler, TransportListener {
     this.#session = session;
     this.#config = config;
     this.#options = options;
-    this.#outbox = new Outbox(options.statementCapacity ?? 256);
+    this.#outbox = new Outbox(options.statementCapacity ?? 256, options.statementUses);
     this.#authorization = session.parameters.get('session_authorization');
     this.#wanted = this.#isWanted();
     session.reader.handOver(this);
@@ -99,6 +101,11 @@ export class Connection implements MessageHandler, TransportListener {
   /** What the server has reported, such as server_version. */
   get parameters(): ReadonlyMap<string, string> {
     return this.#session.parameters;
+  }
+
+  /** Why it has ended, where nobody had asked it to; null before that. */
+  get lost(): string | null {
+    return this.#lost;
   }
 
   /** How many named statements are kept. */
@@ -165,7 +172,8 @@ export class Connection implements MessageHandler, TransportListener {
         return;
       }
       this.#closeWaiters.push(resolve);
-      this.#abandon(new ConnectionError('unknown', 'the connection was closed during the flight'));
+      const running = this.#journey?.answered === false;
+      this.#abandon(running ? new ConnectionError('unknown', 'the connection was closed during the flight') : null);
     });
   }
 
@@ -185,6 +193,7 @@ export class Connection implements MessageHandler, TransportListener {
 
   closed(error: Error | null): void {
     const journey = this.#journey;
+    if (!this.#ended) this.#lost ??= error?.message ?? 'the server closed the connection';
     this.#state = 'closed';
     this.#clearTimers();
     if (journey !== null && !journey.answered) {
@@ -207,6 +216,7 @@ export class Connection implements MessageHandler, TransportListener {
         const error = readError(bytes, start, end);
         if (error.fatal) {
           this.#fatal = error;
+          this.#lost = error.message;
           // The server closes now; it is waited for, because what it has said before tells what became of the flight.
           if (this.#outbox.empty) this.#abandon(null);
           else this.#grace(this.#options.closeTimeout ?? 1000, () => this.#session.transport.destroy());
@@ -426,6 +436,7 @@ export class Connection implements MessageHandler, TransportListener {
    */
   #abandon(error: ConnectionError | null): void {
     if (this.#ended) return;
+    if (error !== null) this.#lost ??= error.message;
     const { transport, reader } = this.#session;
     const journey = this.#journey;
     const running = !this.#outbox.empty && this.#cancelling === null;

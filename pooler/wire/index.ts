@@ -20,6 +20,7 @@ export type {
   RowSink,
   RowTaker,
   StatementResult,
+  StatementUses,
   TransactionWrapper,
 } from './types.ts';
 export { ConnectionStringError, parseConnectionString } from './uri.ts';

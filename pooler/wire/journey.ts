@@ -60,7 +60,7 @@ export function resultOf(journey: Journey, error: DatabaseError | null): FlightR
   const before = flight.transaction === undefined ? 0 : 1;
   const results =
     before === 0 && batch.results.length <= count ? batch.results : batch.results.slice(before, before + count);
-  if (error === null) return { outcome: 'completed', results, attempts };
+  if (error === null) return { outcome: 'completed', results, cancelled: journey.cancelled, attempts };
   const failedAt = batch.failedAt < 0 ? batch.results.length : batch.failedAt;
   const statement = Math.min(failedAt - before, count);
   return { outcome: 'failed', error, statement, results, cancelled: journey.cancelled, attempts };

@@ -4,6 +4,7 @@ import type { Journey } from './journey.ts';
 import { Reset, unnamedReset } from './reset.ts';
 import { StatementRegistry } from './statements.ts';
 import { rollbackStatements } from './transaction.ts';
+import type { StatementUses } from './types.ts';
 import { type Sink, Writer } from './writer.ts';
 
 /** What a batch is for. */
@@ -23,8 +24,8 @@ export class Outbox {
   #number = 0;
 
   /** `capacity` is how many named statements are kept. */
-  constructor(capacity: number) {
-    this.statements = new StatementRegistry(capacity);
+  constructor(capacity: number, uses?: StatementUses) {
+    this.statements = new StatementRegistry(capacity, uses);
   }
 
   /** The batch that the server is answering. */

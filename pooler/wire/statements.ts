@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { FlightStatement } from './types.ts';
+import type { FlightStatement, StatementUses } from './types.ts';
 
 /**
  * A statement known to the server by a name. `new` is not sent yet, `parsing` is sent and not acknowledged, `ready` is acknowledged.
@@ -30,6 +30,7 @@ export function bindHead(name: string): Uint8Array {
  */
 export class StatementRegistry {
   readonly #capacity: number;
+  readonly #uses: StatementUses;
   readonly #scopes = new Map<string, Map<string, NamedStatement>>();
   #newest: NamedStatement | null = null;
   #oldest: NamedStatement | null = null;
@@ -42,8 +43,9 @@ export class StatementRegistry {
   /** What the unnamed statement holds. SQL cannot reach it: PREPARE and DEALLOCATE only know names. */
   unnamed: FlightStatement | null = null;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, uses: StatementUses = { hits: 0, misses: 0 }) {
     this.#capacity = capacity;
+    this.#uses = uses;
   }
 
   get size(): number {
@@ -54,6 +56,7 @@ export class StatementRegistry {
   use(text: string, scope: string, batch: number): NamedStatement {
     const known = this.#recent(text, scope) ?? this.#scopes.get(scope)?.get(text);
     if (known !== undefined) {
+      this.#uses.hits++;
       known.batch = batch;
       if (known !== this.#newest) {
         this.#unlink(known);
@@ -61,6 +64,7 @@ export class StatementRegistry {
       }
       return known;
     }
+    this.#uses.misses++;
     let texts = this.#scopes.get(scope);
     if (texts === undefined) {
       texts = new Map();

@@ -131,6 +131,8 @@ export type FlightResult =
   | {
       readonly outcome: 'completed';
       readonly results: readonly StatementResult[];
+      /** Set when we had asked for a cancellation that came too late. */
+      readonly cancelled: CancelReason | null;
       /** 2 when stale names made us send the whole flight a second time. */
       readonly attempts: number;
     }
@@ -149,8 +151,13 @@ export type FlightResult =
 /** A NOTIFY received by the connection. */
 export type Notification = { readonly processId: number; readonly channel: string; readonly payload: string };
 
+/** How often a named statement was there, and how often it had to be prepared. */
+export type StatementUses = { hits: number; misses: number };
+
 /** What a connection may be told about itself. */
 export type ConnectionOptions = {
+  /** Counts uses of named statements, for all connections that are given it. */
+  readonly statementUses?: StatementUses;
   /** How many named statements are kept prepared; default 256. */
   readonly statementCapacity?: number;
   /** Milliseconds that the server has to stop when it is asked to cancel, or to reset, before the connection is given up; default 5000. */
