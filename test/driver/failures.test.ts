@@ -18,7 +18,7 @@ let trusting: Cluster | undefined;
 const open = door('failures', {
   script: 'create table item (id int)',
   size: 1,
-  acquisitionTimeout: 300,
+  acquisitionTimeout: 2500,
   queueLength: 2,
   targets: async () => {
     const port = Number(new URL(superuserUri()).port);
@@ -55,7 +55,8 @@ const active = async (text: string): Promise<void> => {
 describe('a pool that is full', () => {
   test('is told after the time that one may wait, or at once when too many wait', async () => {
     const sql = neon(open.uri({ host: 'direct' }));
-    const running = sql`select 'busy', pg_sleep(1)`.then((rows) => rows);
+    await open.database.sql`select pg_advisory_lock(1)`;
+    const running = sql`select 'busy', pg_advisory_lock(1)`.then((rows) => rows);
     await active("'busy'");
     const codes = Array.from({ length: 6 }, () => sql`select 1`.catch(({ code, message }) => `${code} ${message}`));
     const told = await Promise.all(codes);
@@ -65,6 +66,7 @@ describe('a pool that is full', () => {
         '53300 too many requests are waiting for a connection',
       ]),
     );
+    await open.database.sql`select pg_advisory_unlock(1)`;
     expect(await running).toHaveLength(1);
     expect(await sql`select 1 as one`).toEqual([{ one: 1 }]);
   });
