@@ -2,6 +2,7 @@
 import type { Config } from '../../shared/config/resolve.ts';
 import { Logins } from '../driver/logins.ts';
 import { DriverServer } from '../driver/server.ts';
+import { DriverSockets } from '../driver/sockets.ts';
 import { SqlEndpoint } from '../driver/sql.ts';
 import { Targets } from '../driver/targets.ts';
 import type { Observe } from '../observation.ts';
@@ -53,7 +54,17 @@ export async function openDriverDoor(
       if (error !== null) observe({ kind: 'fault', error });
     },
   });
-  const server = usable(() => new DriverServer({ sql, tls }));
+  const sockets = new DriverSockets({
+    pool,
+    logins,
+    addressed: config.driverTargets.length > 0,
+    maxSockets: config.driverMaxSockets,
+    maxPinned: config.driverMaxPinned ?? Math.floor(config.dbPool / 2),
+    idleTransaction: config.driverIdleTransaction * 1000,
+    maxMessage: config.maxBodySize,
+    onFault: (error) => observe({ kind: 'fault', error }),
+  });
+  const server = usable(() => new DriverServer({ sql, sockets, tls }));
   const { address } = await listen(server.server, { kind: 'tcp', host, port, variable: 'EDGEREST_DRIVER_PORT' });
   shutdown.add(() => server.close(DRAIN_TIMEOUT));
   observe({ kind: 'listening', server: 'Driver endpoint', address });

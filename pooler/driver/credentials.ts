@@ -34,7 +34,7 @@ function decoded(text: string, what: string): string {
 }
 
 /** Endpoints are named in the options where the server name does not name them; here the host does. */
-const withoutEndpoint = (options: string): string =>
+export const withoutEndpoint = (options: string): string =>
   options
     .split(/\s+/)
     .filter((word) => !/^(endpoint|project)=/.test(word))

@@ -5,10 +5,13 @@ import { createServer as createHttpsServer } from 'node:https';
 import { Draining } from '../drain.ts';
 import { driverError } from './errors.ts';
 import { CORS, PREFLIGHT, sendError } from './http.ts';
+import type { DriverSockets } from './sockets.ts';
 import type { SqlEndpoint } from './sql.ts';
 
 export interface DriverServerOptions {
   readonly sql: Pick<SqlEndpoint, 'answer'>;
+  /** Without it there are no WebSockets. */
+  readonly sockets?: Pick<DriverSockets, 'upgrade' | 'close'>;
   /** Certificate and key in PEM; null for plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
 }
@@ -37,12 +40,17 @@ export class DriverServer {
       options.tls === null
         ? createHttpServer(limits, listener)
         : createHttpsServer({ ...limits, ...options.tls }, listener);
+    const { sockets } = options;
+    if (sockets !== undefined) this.server.on('upgrade', (...upgrade) => sockets.upgrade(...upgrade));
     this.#draining = new Draining(this.server);
   }
 
-  /** Stops accepting and resolves when every request that was accepted has been answered, or after `timeout` milliseconds. */
-  close(timeout: number): Promise<void> {
-    return this.#draining.close(timeout);
+  /**
+   * Stops accepting and resolves when every request that was accepted has been answered and every session has ended, or after `timeout`
+   * milliseconds.
+   */
+  async close(timeout: number): Promise<void> {
+    await Promise.all([this.#draining.close(timeout), this.#options.sockets?.close(timeout)]);
   }
 
   #listen(request: IncomingMessage, response: ServerResponse): void {

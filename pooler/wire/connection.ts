@@ -15,6 +15,7 @@ import {
   newJourney,
   resultOf,
 } from './journey.ts';
+import type { Borrower, Lent } from './lending.ts';
 import { backend, ProtocolViolation, terminateMessage } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import type { MessageHandler, MessageStream } from './reader.ts';
@@ -22,7 +23,7 @@ import type { RowStream } from './row-stream.ts';
 import { isWanted, reportedKind } from './server-kind.ts';
 import type { Session } from './startup.ts';
 import type { TransportListener } from './transport.ts';
-import type { CancelReason, ConnectionOptions, Flight, FlightResult } from './types.ts';
+import type { CancelReason, ConnectionOptions, Flight, FlightResult, Notification } from './types.ts';
 
 /** `resetting`: the flight has been answered, but the connection is not free yet. `closing`: no more flights; the socket still exists. */
 export type ConnectionState = 'idle' | 'busy' | 'resetting' | 'closing' | 'closed';
@@ -55,6 +56,8 @@ export class Connection implements MessageHandler, TransportListener {
   #observer: ConnectionObserver | null = null;
   #state: ConnectionState = 'idle';
   #journey: Journey | null = null;
+  #borrower: Borrower | null = null;
+  #subscriber: ((notification: Notification) => void) | null = null;
   #stream: RowStream | null = null;
   #cancelling: Cancelling | null = null;
   /** What has to be done before the connection is free: an open transaction to roll back, a reset that was cancelled. */
@@ -158,6 +161,46 @@ export class Connection implements MessageHandler, TransportListener {
     }
   }
 
+  /**
+   * Lends the session's bytes to somebody who speaks the protocol himself, until he gives it back. Null when the connection is not free,
+   * or in the middle of a message that the server has sent by itself.
+   */
+  lend<B extends Borrower>(borrow: (lent: Lent) => B): B | null {
+    const { transport, reader, parameters } = this.#session;
+    if (this.#state !== 'idle' || !reader.between) return null;
+    const borrower = borrow({
+      socket: transport.socket,
+      writer: this.#outbox.writer,
+      statements: this.#outbox.statements,
+      reported: (name, value) => {
+        parameters.set(name, value);
+        this.#parametersChanged = true;
+      },
+      resume: () => transport.resume(),
+      giveBack: () => {
+        if (this.#borrower !== borrower) return;
+        this.#borrower = null;
+        if (!this.#ended) this.#release();
+      },
+    });
+    this.#state = 'busy';
+    this.#borrower = borrower;
+    return borrower;
+  }
+
+  /**
+   * Asks the server to cancel what a borrower has sent. Resolves when the request can no longer hit what begins later; rejects with a
+   * ConnectionError.
+   */
+  cancel(): Promise<void> {
+    return this.#sendCancel(this.#cancelTimeout);
+  }
+
+  /** From now on this one is told of notifications that arrive outside of a loan, besides the one of the options; nobody with null. */
+  subscribe(subscriber: ((notification: Notification) => void) | null): void {
+    this.#subscriber = subscriber;
+  }
+
   /** Resolves with true when the connection is free, with false when it never will be again. */
   free(): Promise<boolean> {
     if (this.#state === 'idle' || this.#ended) return Promise.resolve(this.#state === 'idle');
@@ -179,6 +222,7 @@ export class Connection implements MessageHandler, TransportListener {
 
   data(chunk: Buffer, length: number): boolean {
     try {
+      if (this.#borrower !== null) return this.#borrower.data(chunk, length);
       return this.#session.reader.push(chunk, length);
     } catch (error) {
       this.#abandon(
@@ -202,6 +246,7 @@ export class Connection implements MessageHandler, TransportListener {
       if (loss instanceof ConnectionError) journey.done(loss, null);
       else journey.done(null, loss);
     }
+    this.#dismiss(this.#fatal ?? error);
     this.#observer?.closed(this);
     for (const resolve of this.#closeWaiters.splice(0)) resolve();
     for (const resolve of this.#freeWaiters.splice(0)) resolve(false);
@@ -234,13 +279,18 @@ export class Connection implements MessageHandler, TransportListener {
         this.#options.onNotice?.(readErrorFields(bytes, start, end));
         return;
       case backend.notificationResponse:
-        this.#options.onNotification?.(readNotification(bytes, start, end));
+        this.#notified(readNotification(bytes, start, end));
         return;
     }
     const { first } = this.#outbox;
     if (first === undefined) throw new ProtocolViolation(`message '${String.fromCharCode(type)}' while idle`);
     first.batch.message(type, bytes, start, end, owned, this.#outbox.statements);
     if (first.batch.copying !== null) this.#refuseCopy(first.batch.copying);
+  }
+
+  #notified(notification: Notification): void {
+    this.#options.onNotification?.(notification);
+    this.#subscriber?.(notification);
   }
 
   rowStream(length: number): MessageStream | null {
@@ -439,7 +489,7 @@ export class Connection implements MessageHandler, TransportListener {
     if (error !== null) this.#lost ??= error.message;
     const { transport, reader } = this.#session;
     const journey = this.#journey;
-    const running = !this.#outbox.empty && this.#cancelling === null;
+    const running = this.#borrower !== null || (!this.#outbox.empty && this.#cancelling === null);
     this.#cancelling?.stop();
     this.#state = 'closing';
     reader.stop();
@@ -450,9 +500,16 @@ export class Connection implements MessageHandler, TransportListener {
     transport.socket.write(terminateMessage);
     transport.end();
     transport.resume();
+    this.#dismiss(error);
     if (journey === null || journey.answered) return;
     this.#settle(journey);
     journey.done(error ?? new ConnectionError('unknown', 'the connection was given up during the flight'), null);
+  }
+
+  #dismiss(error: Error | null): void {
+    const borrower = this.#borrower;
+    this.#borrower = null;
+    borrower?.lost(error);
   }
 
   #grace(timeout: number, then: () => void): void {

@@ -4,8 +4,21 @@ export { connect } from './connect.ts';
 export { Connection, type ConnectionObserver, type ConnectionState } from './connection.ts';
 export { DeadlineTimer } from './deadline.ts';
 export { ConnectionError, type ConnectionErrorKind, DatabaseError, type ErrorFields } from './errors.ts';
+export { readParameter, stringEnd } from './fields.ts';
 export type { FlightCallback } from './journey.ts';
+export type { Borrower, Lent } from './lending.ts';
+export {
+  backend,
+  cancelRequestCode,
+  frontend,
+  gssRequestCode,
+  ProtocolViolation,
+  protocolVersion,
+  sslRequestCode,
+} from './messages.ts';
+export { MessageScanner, type Onlooker } from './scanner.ts';
 export { Secret } from './secret.ts';
+export type { NamedStatement, StatementRegistry } from './statements.ts';
 export type {
   CancelReason,
   CancelSignal,
@@ -24,3 +37,4 @@ export type {
   TransactionWrapper,
 } from './types.ts';
 export { ConnectionStringError, parseConnectionString } from './uri.ts';
+export type { Writer } from './writer.ts';

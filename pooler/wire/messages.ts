@@ -3,8 +3,13 @@
 export const frontend = {
   bind: 0x42,
   close: 0x43,
+  copyData: 0x64,
+  copyDone: 0x63,
+  copyFail: 0x66,
   describe: 0x44,
   execute: 0x45,
+  flush: 0x48,
+  functionCall: 0x46,
   parse: 0x50,
   password: 0x70,
   query: 0x51,
@@ -20,11 +25,13 @@ export const backend = {
   commandComplete: 0x43,
   copyBothResponse: 0x57,
   copyData: 0x64,
+  copyDone: 0x63,
   copyInResponse: 0x47,
   copyOutResponse: 0x48,
   dataRow: 0x44,
   emptyQueryResponse: 0x49,
   errorResponse: 0x45,
+  functionCallResponse: 0x56,
   negotiateProtocolVersion: 0x76,
   noData: 0x6e,
   noticeResponse: 0x4e,
@@ -32,6 +39,7 @@ export const backend = {
   parameterDescription: 0x74,
   parameterStatus: 0x53,
   parseComplete: 0x31,
+  portalSuspended: 0x73,
   readyForQuery: 0x5a,
   rowDescription: 0x54,
 } as const;
@@ -39,6 +47,7 @@ export const backend = {
 export const protocolVersion = 196608;
 export const sslRequestCode = 80877103;
 export const cancelRequestCode = 80877102;
+export const gssRequestCode = 80877104;
 
 /** Execute of the unnamed portal without a row limit. */
 export const executeMessage = Uint8Array.of(frontend.execute, 0, 0, 0, 9, 0, 0, 0, 0, 0);

@@ -28,6 +28,11 @@ export class Outbox {
     this.statements = new StatementRegistry(capacity, uses);
   }
 
+  /** What a borrower of the connection writes with: empty between flights. */
+  get writer(): Writer {
+    return this.#writer;
+  }
+
   /** The batch that the server is answering. */
   get first(): SentBatch | undefined {
     return this.#pending[0];

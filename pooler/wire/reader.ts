@@ -61,6 +61,11 @@ export class Reader {
     this.#handler = handler;
   }
 
+  /** Whether the last message that began has arrived to its end. */
+  get between(): boolean {
+    return this.#headerLength === 0 && this.#collected === null && this.#stream === null;
+  }
+
   /** Ignores everything that still comes. */
   stop(): void {
     this.#stopped = true;

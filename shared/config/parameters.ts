@@ -172,6 +172,8 @@ export const parameters = {
   behindProxy: parameter('edgerest-behind-proxy', false, flag, { fixed: true }),
   driverDatabases: parameter<readonly string[]>('edgerest-driver-databases', [], commaList, { fixed: true }),
   driverHost: parameter('edgerest-driver-host', '127.0.0.1', string, { fixed: true }),
+  driverIdleTransaction: parameter('edgerest-driver-idle-transaction', 60, integer(1, 2_000_000), { fixed: true }),
+  driverMaxPinned: optional('edgerest-driver-max-pinned', integer(0, 10_000), { fixed: true }),
   driverMaxResponseSize: parameter(
     'edgerest-driver-max-response-size',
     16 * 1024 * 1024,
@@ -180,6 +182,7 @@ export const parameters = {
       fixed: true,
     },
   ),
+  driverMaxSockets: parameter('edgerest-driver-max-sockets', 10_000, integer(1, 1_000_000), { fixed: true }),
   driverPort: optional('edgerest-driver-port', integer(0, 65535), { fixed: true }),
   driverTargets: parameter<readonly string[]>('edgerest-driver-targets', [], driverTargets, { fixed: true }),
   jwksCooldown: parameter('edgerest-jwks-cooldown', 10, integer(1, 3600), { fixed: true }),

@@ -1,0 +1,39 @@
+/** The keys by which a client's request to cancel finds its session. They are the door's own, not those of a server connection. */
+import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+
+/** What can be cancelled. */
+export interface Cancellable {
+  cancel(): void;
+}
+
+export interface Key {
+  readonly processId: number;
+  readonly secret: Buffer;
+}
+
+/** Process ids are positive in PostgreSQL. */
+const maximum = 2 ** 31;
+
+export class CancelKeys {
+  readonly #sessions = new Map<number, { readonly secret: Buffer; readonly session: Cancellable }>();
+
+  /** A key that nobody has, for a session that is beginning. */
+  add(session: Cancellable): Key {
+    let processId = randomInt(1, maximum);
+    while (this.#sessions.has(processId)) processId = randomInt(1, maximum);
+    const secret = randomBytes(4);
+    this.#sessions.set(processId, { secret, session });
+    return { processId, secret };
+  }
+
+  delete({ processId }: Key): void {
+    this.#sessions.delete(processId);
+  }
+
+  /** Cancels what the session is doing that has this key. Nobody learns whether there is one. */
+  cancel(processId: number, secret: Buffer): void {
+    const found = this.#sessions.get(processId);
+    if (found === undefined || found.secret.length !== secret.length) return;
+    if (timingSafeEqual(found.secret, secret)) found.session.cancel();
+  }
+}

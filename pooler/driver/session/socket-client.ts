@@ -1,0 +1,161 @@
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { RawData, WebSocket } from 'ws';
+import type { Login } from '../logins.ts';
+import { authenticationOk, keyData, parameterStatus, readyIdle } from './answers.ts';
+import { FrontendReader } from './frontend.ts';
+import { Greeting, type GreetingOptions } from './greeting.ts';
+import type { Key } from './keys.ts';
+import type { Peer } from './peer.ts';
+import { Session, type SessionOptions } from './session.ts';
+
+export interface SocketClientOptions
+  extends Omit<SessionOptions, 'onEnd' | 'logins'>,
+    Omit<GreetingOptions, 'onVerified' | 'logins'> {
+  readonly logins: SessionOptions['logins'] & GreetingOptions['logins'];
+  /** Bytes of the largest message. */
+  readonly maxMessage: number;
+  /** The socket is closed. */
+  readonly onGone: () => void;
+}
+
+/** Milliseconds for a login, with the time in which the database lets in. */
+const loginLimit = 30_000;
+/** Milliseconds for the client to close its side. */
+const closeLimit = 5000;
+/** Codes of RFC 6455, section 7.4.1: the end of what it was for, and data of a kind that is not taken. */
+const normalClosure = 1000;
+const unsupportedData = 1003;
+
+/** One WebSocket: a greeting first, then a session. */
+export class SocketClient implements Peer {
+  readonly #socket: WebSocket;
+  readonly #stream: Duplex;
+  readonly #options: SocketClientOptions;
+  readonly #reader: FrontendReader;
+  readonly #greeting: Greeting;
+  readonly #since = Date.now();
+  #session: Session | null = null;
+  #key: Key | null = null;
+  #answering = true;
+  #closing: NodeJS.Timeout | null = null;
+  #gone = false;
+
+  /** `stream` is what the WebSocket runs over. */
+  constructor(socket: WebSocket, stream: Duplex, options: SocketClientOptions) {
+    this.#socket = socket;
+    this.#stream = stream;
+    this.#options = options;
+    this.#reader = new FrontendReader(options.maxMessage);
+    this.#greeting = new Greeting(this, this.#reader, {
+      ...options,
+      onVerified: (login, parameters) => this.#begin(login, parameters),
+    });
+    socket.on('message', (data, isBinary) => this.#arrived(data, isBinary));
+    socket.on('pong', () => {
+      this.#answering = true;
+    });
+    socket.on('close', () => this.#ended());
+    // What it says is said by its end.
+    socket.on('error', () => undefined);
+    stream.on('drain', () => this.#session?.taken());
+  }
+
+  get buffered(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** Whether it has a server connection, or waits for one. */
+  get busy(): boolean {
+    return this.#session?.busy === true;
+  }
+
+  /** Bytes that came from it before it has logged in. */
+  get readByStranger(): number {
+    return this.#session === null && this.#stream instanceof Socket ? this.#stream.bytesRead : 0;
+  }
+
+  send(bytes: Buffer): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(bytes);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Ends it after what was sent. */
+  close(): void {
+    this.#end(normalClosure);
+  }
+
+  /** Ends it at once. */
+  cut(): void {
+    this.#socket.terminate();
+  }
+
+  /** Ends it as soon as it is between two transactions. */
+  drain(): void {
+    if (this.#session === null) this.close();
+    else this.#session.close();
+  }
+
+  /** Looks whether it is late. `now`: in milliseconds since the epoch. */
+  tick(now: number): void {
+    if (this.#session !== null) this.#session.expire(now);
+    else if (now - this.#since > loginLimit) this.#greeting.expire();
+  }
+
+  /** Asks whether the client is still there, and ends it when it has not answered the last time. */
+  ping(): void {
+    if (!this.#answering) this.cut();
+    else if (this.#socket.readyState === this.#socket.OPEN && !this.#socket.isPaused) {
+      this.#answering = false;
+      this.#socket.ping();
+    }
+  }
+
+  #arrived(data: RawData, isBinary: boolean): void {
+    if (this.#gone) return;
+    if (!isBinary || !Buffer.isBuffer(data)) {
+      this.#end(unsupportedData, 'binary frames only');
+      return;
+    }
+    this.#reader.push(data);
+    if (this.#session === null) this.#greeting.arrived();
+    else this.#session.arrived();
+  }
+
+  #begin(login: Login, parameters: ReadonlyMap<string, string>): void {
+    const session = new Session(login, this, this.#reader, {
+      ...this.#options,
+      onEnd: () => {
+        if (this.#key !== null) this.#options.keys.delete(this.#key);
+      },
+    });
+    this.#session = session;
+    this.#key = this.#options.keys.add(session);
+    const { processId, secret } = this.#key;
+    const reports = [...parameters].map(([name, value]) => parameterStatus(name, value));
+    this.send(Buffer.concat([authenticationOk, ...reports, keyData(processId, secret), readyIdle]));
+    session.arrived();
+  }
+
+  #end(code: number, reason?: string): void {
+    if (this.#closing !== null) return;
+    this.#socket.close(code, reason);
+    this.#closing = setTimeout(() => this.cut(), closeLimit);
+  }
+
+  #ended(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    if (this.#closing !== null) clearTimeout(this.#closing);
+    if (this.#session === null) this.#greeting.gone();
+    else this.#session.gone();
+    this.#options.onGone();
+  }
+}
