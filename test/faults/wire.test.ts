@@ -2,14 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createPool, type Lease, type Pool } from '../../pooler/pool/index.ts';
 import { type Flight, parseConnectionString } from '../../pooler/wire/index.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../postgres.ts';
+import { patience, SEED, share } from './amount.ts';
 import { Oracle, schema } from './oracle.ts';
 import { type Fault, FaultProxy } from './proxy.ts';
 import { Random } from './random.ts';
 import { SocketCount } from './sockets.ts';
 
-/** The long run takes more of both from the environment. */
-const flights = Number(process.env.EDGEREST_FAULT_FLIGHTS ?? 400);
-const seed = Number(process.env.EDGEREST_FAULT_SEED ?? 1);
+const flights = share(0.04, 'flights with each schedule');
 const size = 4;
 const clients = 12;
 
@@ -94,10 +93,10 @@ const schedules: readonly (readonly [string, readonly [Fault, ...Fault[]], numbe
 ];
 
 describe('every answer is its own request’s, and only what was answered is in the database', () => {
-  test.each(schedules)('with %s', { timeout: 60_000 + flights * 60 }, async (name, faults, interval) => {
+  test.each(schedules)('with %s', { timeout: patience(flights) }, async (name, faults, interval) => {
     await behindProxy(async (pool, proxy) => {
-      const random = new Random(seed);
-      const oracle = new Oracle(pool, roles, new Random(seed + 1), name.replaceAll(' ', '_'));
+      const random = new Random(SEED);
+      const oracle = new Oracle(pool, roles, new Random(SEED + 1), name.replaceAll(' ', '_'));
       proxy.inject({ faults, interval, random });
       // A frozen link tells nobody: somebody has to lose patience.
       const impatience = setInterval(() => proxy.thaw(), 500);
@@ -113,7 +112,7 @@ describe('every answer is its own request’s, and only what was answered is in 
         .poll(() => database.sql`select from pg_stat_activity where usename = ${login} and state <> 'idle'`)
         .toEqual([]);
       const tally = await oracle.tally(database.sql);
-      expect(tally.mistakes, `seed ${seed}`).toEqual([]);
+      expect(tally.mistakes, `seed ${SEED}`).toEqual([]);
       expect(tally.requests).toBe(flights);
       expect(tally.completed).toBeGreaterThan(flights / 4);
       // They come in turn, so the last ones may have had none when there are many.

@@ -1,0 +1,62 @@
+/** A client that tells an answer from a connection that was lost, and can go away. */
+import { Agent, request } from 'node:http';
+import type { Question } from './questions.ts';
+
+/** `lost`: there is no whole answer. `impatient`: the client has waited long enough and gone away. */
+export type Answer =
+  | { readonly kind: 'answered'; readonly status: number; readonly text: string }
+  | { readonly kind: 'lost'; readonly status: number | null; readonly reason: string }
+  | { readonly kind: 'impatient' };
+
+export class HttpClient {
+  readonly #agent = new Agent({ keepAlive: true });
+  readonly #port: number;
+  readonly #patience: number;
+
+  /** A server on a port of this machine; `patience` in milliseconds. */
+  constructor(port: number, patience: number) {
+    this.#port = port;
+    this.#patience = patience;
+  }
+
+  ask({ method, target, headers, body, leavesAfter }: Question): Promise<Answer> {
+    return new Promise((resolve) => {
+      const length = method === 'POST' ? { 'content-length': Buffer.byteLength(body) } : {};
+      const asked = request({
+        agent: this.#agent,
+        host: '127.0.0.1',
+        port: this.#port,
+        method,
+        path: target,
+        headers: { ...headers, ...length },
+      });
+      const leaving = setTimeout(() => {
+        if (leavesAfter === null) resolve({ kind: 'impatient' });
+        asked.destroy(new Error('left'));
+      }, leavesAfter ?? this.#patience);
+      let status: number | null = null;
+      const lost = (error: Error) => resolve({ kind: 'lost', status, reason: error.message });
+      asked.on('error', lost).on('close', () => {
+        clearTimeout(leaving);
+        lost(new Error('closed'));
+      });
+      asked.on('response', (response) => {
+        status = response.statusCode ?? 0;
+        const answered = status;
+        let text = '';
+        response
+          .setEncoding('utf8')
+          .on('data', (chunk: string) => {
+            text += chunk;
+          })
+          .on('error', lost)
+          .on('end', () => resolve({ kind: 'answered', status: answered, text }));
+      });
+      asked.end(body);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}

@@ -1,0 +1,121 @@
+/** What is under test: the programs as users start them, with proxies that make faults on every link. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../cluster.ts';
+import { type Program, startProgram } from '../../edge/program.ts';
+import { FaultProxy } from '../proxy.ts';
+import { type Names, PASSWORD } from './ledger.ts';
+import { JWT_SECRET } from './questions.ts';
+import { startNodeWorker } from './worker.ts';
+
+/** `serve`: both halves in one process. `two halves`: a worker in Node and a pooler, with a link between them that can fail too. */
+export type Topology = 'serve' | 'two halves';
+
+export const POOL_SIZE = 4;
+/** Connections beside the pool's: for LISTEN and for the schema cache. */
+const BESIDE = 2;
+export const BOUND: number = POOL_SIZE + BESIDE;
+
+const SECRET = 'a-secret-between-the-halves-in-the-fault-tests';
+
+export interface Place {
+  /** The database's server, on this machine. */
+  readonly port: number;
+  readonly database: string;
+  readonly names: Names;
+}
+
+export interface System {
+  readonly program: Program;
+  /** Where the API is. */
+  readonly port: number;
+  readonly toDatabase: FaultProxy;
+  /** Between worker and pooler; null in one process. */
+  readonly hop: FaultProxy | null;
+  /** A program's metric, 0 where it has none of that name. */
+  metric(name: string): Promise<number>;
+  /** Waits until every connection of the pool is idle or closed. */
+  idle(): Promise<void>;
+  /** Ends it and gives the most sockets to the database that were ever open at once. Throws where it does not end well. */
+  stop(): Promise<number>;
+}
+
+/** Starts it and returns when it answers. */
+export async function startSystem(
+  topology: Topology,
+  { port: databasePort, database, names }: Place,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<System> {
+  const folder = await mkdtemp(join(tmpdir(), 'edgerest-faults-'));
+  const toDatabase = new FaultProxy(databasePort);
+  const proxyPort = await toDatabase.listen();
+  const adminPort = await freePort();
+  const file = join(folder, 'sockets');
+  const program = await startProgram(topology === 'serve' ? 'serve' : 'pooler', {
+    PGRST_DB_URI: `postgresql://${names.login}:${PASSWORD}@127.0.0.1:${proxyPort}/${database}?sslmode=disable&connect_timeout=2`,
+    PGRST_DB_SCHEMAS: 'api',
+    PGRST_DB_ANON_ROLE: names.roles[0],
+    PGRST_DB_POOL: String(POOL_SIZE),
+    PGRST_DB_TX_END: 'commit-allow-override',
+    PGRST_JWT_SECRET: JWT_SECRET,
+    PGRST_ADMIN_SERVER_HOST: '127.0.0.1',
+    PGRST_ADMIN_SERVER_PORT: String(adminPort),
+    EDGEREST_POOLER_SECRET: SECRET,
+    COUNT_SOCKETS_TO: String(proxyPort),
+    COUNT_SOCKETS_FILE: file,
+    NODE_OPTIONS: `--import=${new URL('./count-sockets.ts', import.meta.url).href}`,
+    ...variables,
+  });
+  const programPort = Number(new URL(program.url).port);
+  const halves = topology === 'serve' ? null : await startWorker(programPort);
+  const metric = async (name: string): Promise<number> => {
+    const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
+  };
+  const atWork = async (): Promise<number> => {
+    let count = 0;
+    for (const state of ['busy', 'resetting', 'connecting']) count += await metric(`edgerest_pool_${state}`);
+    return count;
+  };
+  return {
+    program,
+    port: halves?.port ?? programPort,
+    toDatabase,
+    hop: halves?.proxy ?? null,
+    metric,
+    idle: async () => {
+      while ((await atWork()) > 0) await sleep(20);
+    },
+    stop: async () => {
+      await halves?.close();
+      const code = await program.stop();
+      await toDatabase.close();
+      const most = Number(await readFile(file, 'utf8'));
+      await rm(folder, { recursive: true });
+      if (code !== 0) throw new Error(`ended with ${code}: ${program.said()}`);
+      return most;
+    },
+  };
+}
+
+interface Worker {
+  readonly port: number;
+  readonly proxy: FaultProxy;
+  close(): Promise<void>;
+}
+
+/** A worker, and a proxy between it and the pooler. */
+async function startWorker(poolerPort: number): Promise<Worker> {
+  const proxy = new FaultProxy(poolerPort);
+  const { port, close } = await startNodeWorker(`http://127.0.0.1:${await proxy.listen()}`, SECRET);
+  return {
+    port,
+    proxy,
+    close: async () => {
+      await close();
+      await proxy.close();
+    },
+  };
+}
