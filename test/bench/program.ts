@@ -78,7 +78,7 @@ async function answers(port: number): Promise<boolean> {
 const TICK = 10;
 
 /** User and system time of a process and of what it has started (proc(5)). */
-async function cpuTime(pid: number): Promise<number | null> {
+export async function cpuTime(pid: number): Promise<number | null> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   if (stat === null) return null;
   // The name stands in parentheses and may hold anything; utime and stime are the 14th and 15th field.

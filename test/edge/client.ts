@@ -8,6 +8,7 @@ export interface Question {
   readonly target: string;
   /** JSON text. */
   readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Answer {
@@ -17,8 +18,8 @@ export interface Answer {
 }
 
 /** Asks and reads the whole answer. */
-export async function ask(url: string, { method, target, body }: Question): Promise<Answer> {
-  const headers = { 'Content-Type': 'application/json' };
+export async function ask(url: string, { method, target, body, headers: more }: Question): Promise<Answer> {
+  const headers = { 'Content-Type': 'application/json', ...more };
   const response = await fetch(url + target, { method, headers, body: body ?? null });
   return { status: response.status, headers: response.headers, text: await response.text() };
 }

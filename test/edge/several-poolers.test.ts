@@ -6,6 +6,8 @@ import { type Answer, ask, type Question } from './client.ts';
 import { createEdgeDatabase, type EdgeDatabase, POOL_SIZE, poolerSecret } from './database.ts';
 import { type Program, startProgram, startWorker } from './program.ts';
 
+const read: Question = { method: 'GET', target: '/item?id=eq.7' };
+
 type Asked = (question: Question) => Promise<Answer>;
 
 let database: EdgeDatabase;
@@ -51,8 +53,8 @@ function inNode(scheme: 'http' | 'ws'): Asked {
     secret: poolerSecret,
     log: { access: () => undefined, diagnostic: () => undefined },
   });
-  return async ({ method, target, body }) => {
-    const headers = { 'Content-Type': 'application/json' };
+  return async ({ method, target, body, headers: more }) => {
+    const headers = { 'Content-Type': 'application/json', ...more };
     const response = await edgerest(new Request(`http://api${target}`, { method, headers, body: body ?? null }));
     return { status: response.status, headers: response.headers, text: await response.text() };
   };
@@ -111,6 +113,25 @@ test('poolers are restarted one after the other under load: no request is lost, 
   );
 });
 
+test('poolers of different configurations serve one worker, each what it has', async () => {
+  await database.sql.unsafe(`create schema if not exists other; grant usage on schema other to ${database.anon};
+    create table if not exists other.thing (id int); grant select on other.thing to ${database.anon}`);
+  const start = (n: 0 | 1, schemas: string): Promise<Program> =>
+    startProgram('pooler', { ...variables(), PGRST_DB_SCHEMAS: schemas }, ports[n]);
+  const older = await start(0, 'api');
+  cleanups.push(() => older.stop());
+  const workers = [await inWorkerd(), inNode('http'), inNode('ws')];
+  const thing: Question = { method: 'GET', target: '/thing', headers: { 'Accept-Profile': 'other' } };
+  for (const asked of workers) expect((await asked(thing)).status).toBe(406);
+  const newer = await start(1, 'api,other');
+  cleanups.push(() => newer.stop());
+  for (const asked of workers) {
+    // As soon as the worker has heard of the newer one, it goes by that, and each request finds a pooler that can run it.
+    while ((await asked(thing)).status !== 200) expect((await asked(read)).status).toBe(200);
+    for (let n = 0; n < 30; n++) expect([(await asked(thing)).status, (await asked(read)).status]).toEqual([200, 200]);
+  }
+});
+
 test('a pooler that is killed under load costs no read, and only writes that were under way', async () => {
   const [first] = await startPoolers();
   const workers = { killedworkerd: await inWorkerd(), killednode: inNode('http'), killedsocket: inNode('ws') };
@@ -123,7 +144,7 @@ test('a pooler that is killed under load costs no read, and only writes that wer
         const nonce = `${name}-${n}-${m}`;
         const { status } = await asked({ method: 'POST', target: '/written', body: JSON.stringify({ nonce }) });
         answers.push([nonce, status]);
-        expect((await asked({ method: 'GET', target: '/item?id=eq.7' })).status).toBe(200);
+        expect((await asked(read)).status).toBe(200);
       }
       return answers;
     }),

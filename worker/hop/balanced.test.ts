@@ -33,6 +33,7 @@ const connect = failure({ kind: 'unavailable', reason: 'connect', message: 'm', 
 const lost = failure({ kind: 'unavailable', reason: 'lost', message: 'm', detail: null });
 const notLoaded = failure({ kind: 'unavailable', reason: 'no snapshot', message: 'm', detail: null });
 const stopping = failure({ kind: 'refused', reason: 'stopping', message: 'm', status: 503 });
+const refusal = (reason: string): TransactionOutcome => failure({ kind: 'refused', reason, message: 'm', status: 503 });
 const full = failure({ kind: 'admission', reason: 'full', message: 'm' });
 const timeout = failure({ kind: 'admission', reason: 'timeout', message: 'm' });
 const unknown = failure({ kind: 'unknown outcome', message: 'm' });
@@ -127,6 +128,9 @@ describe('a transaction that has not run', () => {
     ['no schema cache yet', notLoaded],
     ['a pooler that is ending', stopping],
     ['a full queue', full],
+    ['another schema cache', refusal('snapshot')],
+    ['keys that are awaited', refusal('keys')],
+    ['a full socket', refusal('streams')],
   ])('after %s goes to another pooler, be it a write', async (_what, outcome) => {
     for (const request of [read, write]) {
       expect(await shownTo(failing(outcome), request)).toMatchObject({ outcomes: ['ok'] });

@@ -18,6 +18,12 @@ const MOST_ATTEMPTS = 3;
 const ASK_PATIENCE = 5000;
 
 /**
+ * Why a pooler refuses what another may take: it is about to end, has another schema cache than was planned on, does not have the
+ * issuer's keys yet, or has too much under way on this socket.
+ */
+const ELSEWHERE: ReadonlySet<string> = new Set(['stopping', 'snapshot', 'keys', 'streams']);
+
+/**
  * Whether a transaction that failed so has not run, or is one that only reads: then another pooler may have it. Of one that
  * writes, what may have reached a pooler or its database is an unknown outcome, whoever says so.
  */
@@ -28,7 +34,7 @@ function mayGoElsewhere(failure: TransactionFailure): boolean {
     case 'admission':
       return failure.reason === 'full';
     case 'refused':
-      return failure.reason === 'stopping';
+      return ELSEWHERE.has(failure.reason);
     case 'database':
     case 'unknown outcome':
     case 'cancelled':
@@ -40,7 +46,9 @@ function mayGoElsewhere(failure: TransactionFailure): boolean {
 
 /** Whether a failure is a reason to prefer other poolers for a while. */
 const isSuspicious = (failure: TransactionFailure): boolean =>
-  failure.kind === 'unknown outcome' || (failure.kind !== 'admission' && mayGoElsewhere(failure));
+  failure.kind === 'unavailable' ||
+  failure.kind === 'unknown outcome' ||
+  (failure.kind === 'refused' && failure.reason === 'stopping');
 
 /** A payload in pieces that are still arriving: it can be sent again only while nothing of it was taken. */
 class Arriving implements AsyncIterable<Uint8Array> {
