@@ -1,5 +1,21 @@
-/** Closing an HTTP server without losing a request that it has accepted. */
+/**
+ * Closing an HTTP server without losing a request.
+ *
+ * A connection that is idle may carry a request that has not arrived yet: closed at that moment, it is lost, and a client does
+ * not repeat a write of which it knows nothing (RFC 9110, 9.2.2). Node's server closes idle connections at once, and so does
+ * warp; nginx has keepalive_min_timeout against it. Here they stay for a moment: who sends in it is answered, and told to
+ * take another connection from then on. Only one that has sent nothing for as long is closed.
+ */
 import type { Server, ServerResponse } from 'node:http';
+import { Server as HttpsServer } from 'node:https';
+import { Server as NetServer, type Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+
+/** Milliseconds that a connection must have been idle before it is closed. */
+const IDLE_TIME = 1000;
+
+/** Turns of the event loop, at most, for connections that wait to be accepted: it accepts one a turn. */
+const ACCEPT_TURNS = 4096;
 
 /** An answer under way, and where it stands among the others. */
 interface Open {
@@ -10,27 +26,47 @@ interface Open {
 /** Knows the answers of a server that are under way. */
 export class Draining {
   readonly #server: Server;
+  readonly #idleTime: number;
   /**
    * In no order. Not a Set: V8 copies the table of one that is added to and deleted from, each old table refers to the next
    * one, and once the first has grown old all that follow are kept, with what is in them, until a full collection. That
    * cost a fifth of a request's processor time.
    */
   readonly #open: Open[] = [];
+  /** Connections without a request so far, and the bytes that had come when they were opened. node:http does not count them as idle. */
+  readonly #fresh = new Map<Socket, number>();
+  /** Connections accepted so far. */
+  #accepted = 0;
+  /** When a connection last became idle. */
+  #idleSince = Number.NEGATIVE_INFINITY;
   #stopping = false;
 
-  constructor(server: Server) {
+  /** `idleTime` in milliseconds: 0 for a server whose clients may lose a request. */
+  constructor(server: Server, idleTime: number = IDLE_TIME) {
     this.#server = server;
+    this.#idleTime = idleTime;
+    server.on('connection', () => {
+      this.#accepted++;
+    });
+    server.on(server instanceof HttpsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.#idleSince = performance.now();
+      this.#fresh.set(socket, socket.bytesRead);
+      socket.once('close', () => this.#fresh.delete(socket));
+    });
   }
 
   /** Call it with every response, before anything is written. */
   track(response: ServerResponse): void {
     if (this.#stopping) response.shouldKeepAlive = false;
+    if (response.socket !== null) this.#fresh.delete(response.socket);
     const entry: Open = { response, place: this.#open.length };
     this.#open.push(entry);
     response.once('close', () => {
       this.#remove(entry);
-      // One whose headers had gone out with keep-alive before: its connection is idle in a moment.
-      if (this.#stopping) setImmediate(() => this.#server.closeIdleConnections());
+      if (this.#stopping && !response.shouldKeepAlive) return;
+      this.#idleSince = performance.now();
+      // One whose headers had gone out with keep-alive before.
+      if (this.#stopping) this.#closeIdle();
     });
   }
 
@@ -47,13 +83,37 @@ export class Draining {
    * on their connections; after `timeout` milliseconds connections are cut.
    */
   async close(timeout: number): Promise<void> {
-    this.#stopping = true;
-    for (const { response } of this.#open) response.shouldKeepAlive = false;
-    const timer = setTimeout(() => this.#server.closeAllConnections(), timeout);
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeIdleConnections();
+    await this.#acceptWaiting();
+    const closed = new Promise<void>((resolve) => {
+      // http.Server's own would close idle connections.
+      NetServer.prototype.close.call(this.#server, () => resolve());
     });
+    // Not before: clients that have to leave come again at once, and some to us.
+    this.#stopping = true;
+    for (const { response } of this.#open) if (!response.headersSent) response.shouldKeepAlive = false;
+    this.#closeIdle();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), timeout);
+    await closed;
     clearTimeout(timer);
+  }
+
+  /** Accepts the connections that the system has made for us already: it would reset them. */
+  async #acceptWaiting(): Promise<void> {
+    await turn();
+    for (let turns = 0, before = -1; turns < ACCEPT_TURNS && before !== this.#accepted; turns++) {
+      before = this.#accepted;
+      await turn();
+    }
+  }
+
+  /** Closes the idle connections as soon as none of them has been used lately. */
+  #closeIdle(): void {
+    const wait = this.#idleSince + this.#idleTime - performance.now();
+    if (wait > 0) {
+      setTimeout(() => this.#closeIdle(), Math.ceil(wait)).unref();
+      return;
+    }
+    this.#server.closeIdleConnections();
+    for (const [socket, before] of this.#fresh) if (socket.bytesRead === before) socket.destroy();
   }
 }

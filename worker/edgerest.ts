@@ -30,7 +30,9 @@ export interface EdgerestOptions extends HandlerOptions {
 /** Makes the handler; may be called once and used for all requests. Throws HopConfigError. */
 export function createEdgerest(options: EdgerestOptions): EdgerestFetch {
   const { url, secret } = options;
-  const poolers = poolerAddresses(url).map((address) => new Pooler(poolerClient(address, secret)));
+  const poolers = poolerAddresses(url).map(
+    (address, _, all) => new Pooler(poolerClient(address, secret, all.length > 1)),
+  );
   const isolate = new Isolate();
   return fetchHandler(options, (waitUntil) => {
     const hop = new BalancedHop(poolers, waitUntil);
@@ -38,5 +40,5 @@ export function createEdgerest(options: EdgerestOptions): EdgerestFetch {
   });
 }
 
-const poolerClient = (url: string, secret: string): PoolerClient =>
-  isOfSocket(url) ? new SocketHop({ url, secret }) : new HttpHop({ url, secret });
+const poolerClient = (url: string, secret: string, alternatives: boolean): PoolerClient =>
+  isOfSocket(url) ? new SocketHop({ url, secret }) : new HttpHop({ url, secret, alternatives });

@@ -43,7 +43,7 @@ export class Admin {
       schemaCache: () => this.#schemaCache(),
       top: () => (this.#pooler === null ? '' : JSON.stringify(this.#activity.report(this.#pooler))),
     });
-    this.#draining = new Draining(this.#server);
+    this.#draining = new Draining(this.#server, 0);
     this.#server.on('request', (_, response) => this.#draining.track(response));
   }
 

@@ -338,7 +338,7 @@ test('a caller that goes away is heard of', async () => {
   expect(await outcome).toMatchObject({ ok: false, failure: { kind: 'cancelled' } });
 });
 
-test('a server that stops answers what it has accepted and takes no more', async () => {
+test('a server that stops answers what it has accepted, sends away who knows another, and serves who does not until it closes', async () => {
   const came = Promise.withResolvers<void>();
   const go = Promise.withResolvers<void>();
   const { hop, server, url, seen } = await start(async () => {
@@ -349,19 +349,23 @@ test('a server that stops answers what it has accepted and takes no more', async
   const outcome = hop.transaction(request, null, null);
   await came.promise;
   const closed = server.close(10_000);
+  const choosy = new HttpHop({ url, secret, alternatives: true });
   const { status } = await fetch(`${url}/v1/live`);
   expect(status).toBe(503);
-  expect(await hop.transaction(request, null, null)).toMatchObject({
+  expect(await choosy.transaction(request, null, null)).toMatchObject({
     failure: { kind: 'refused', reason: 'stopping', status: 503 },
   });
   const large = streamOf(new Uint8Array(50_000), new Uint8Array(50_000));
-  expect(await refusal(await post(url, large))).toMatchObject({ status: 503, reason: 'stopping' });
+  const refused = await post(url, large, { 'edgerest-alternatives': '1' });
+  expect(await refusal(refused)).toMatchObject({ status: 503, reason: 'stopping' });
   expect(seen).toHaveLength(1);
+  const last = hop.transaction(request, null, null);
+  await vi.waitFor(() => expect(seen).toHaveLength(2));
   // Nobody has asked for a while: then the door is closed.
   await vi.waitFor(() => expect(server.server.listening).toBe(false), 5000);
   await expect(fetch(`${url}/v1/live`)).rejects.toThrow();
   go.resolve();
-  expect(await outcome).toEqual(done);
+  expect(await Promise.all([outcome, last])).toEqual([done, done]);
   await closed;
 });
 

@@ -6,6 +6,7 @@ import type { KeySet } from '../../shared/config/key-set.ts';
 import { encodeAsciiJson } from '../../shared/hop/ascii.ts';
 import { Cancellation } from '../../shared/hop/cancellation.ts';
 import {
+  ALTERNATIVES_HEADER,
   type DecodedRequest,
   type DecodeLimits,
   encodeFailure,
@@ -62,8 +63,8 @@ const HEADERS_TIMEOUT = 15_000;
 const KEEP_ALIVE_TIMEOUT = 120_000;
 
 /**
- * Milliseconds without a request before the door is closed, and for how long requests are refused at the most: a worker that is refused
- * goes to another pooler, but one that finds a closed door cannot always tell whether it was heard.
+ * Milliseconds without a request before the door is closed, and for how long it stays open at the most: a worker that is refused goes to
+ * another pooler, but one that finds a closed door cannot always tell whether it was heard.
  */
 const QUIET = 300;
 const LONGEST_FAREWELL = 5000;
@@ -113,7 +114,7 @@ export class HopServer {
   }
 
   /**
-   * Refuses what comes from now on, until nothing comes any more; then closes. Resolves when every request that was accepted
+   * Sends away who knows another pooler, until nothing comes any more; then closes. Resolves when every request that was accepted
    * has been answered, or after `timeout` milliseconds.
    */
   async close(timeout: number): Promise<void> {
@@ -151,7 +152,9 @@ export class HopServer {
     }
     if (path === '/v1/snapshot') return await this.#snapshot(request, response);
     if (path === '/v1/keys') return await this.#keys(response, new URLSearchParams(query).get('unknown'));
-    if (this.#stopping) return this.#refuse(request, response, refuse(503, 'stopping', 'The pooler is about to end.'));
+    // One that knows no other is served: whatever is in front of us may take it elsewhere next time.
+    if (this.#stopping && request.headers[ALTERNATIVES_HEADER] !== undefined)
+      return this.#refuse(request, response, refuse(503, 'stopping', 'The pooler is about to end.'));
     await this.#transaction(request, response);
   }
 

@@ -18,6 +18,8 @@ export const RESULT_HEADER = 'edgerest-result';
 export const FAILURE_HEADER = 'edgerest-failure';
 /** The version of the snapshot that the keys belong to. */
 export const SNAPSHOT_HEADER = 'edgerest-snapshot';
+/** A worker's that knows other poolers: one that is about to end may refuse its transaction. */
+export const ALTERNATIVES_HEADER = 'edgerest-alternatives';
 /** The header's value when the facts are in the body. */
 export const PREAMBLE = 'preamble';
 

@@ -1,6 +1,7 @@
 /** The hop over HTTP: docs/hop.md, the client's side. Web APIs only; nothing is kept between requests. */
 import { abortSignalOf, type CancelSignal } from '../../shared/hop/cancellation.ts';
 import {
+  ALTERNATIVES_HEADER,
   decodeFailure,
   encodePieces,
   encodeRequest,
@@ -32,6 +33,8 @@ export interface HttpHopOptions {
   readonly url: string;
   /** `EDGEREST_POOLER_SECRET`. */
   readonly secret: string;
+  /** Whether the worker knows other poolers; by default it does not. */
+  readonly alternatives?: boolean;
   /** For tests and for service bindings; the global one otherwise. */
   readonly fetch?: Fetch;
 }
@@ -55,17 +58,18 @@ async function noAnswer(response: Response): Promise<FetchFailure | { readonly k
 
 export class HttpHop implements PoolerClient {
   readonly #base: string;
-  readonly #authorization: string;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #fetch: Fetch;
 
   /** Throws HopConfigError: plain http beyond loopback, something that is not one URL, a secret that is too short. */
-  constructor({ url, secret, fetch }: HttpHopOptions) {
+  constructor({ url, secret, alternatives = false, fetch }: HttpHopOptions) {
     const [base, ...others] = poolerAddresses(url);
     if (base === undefined || others.length > 0 || isOfSocket(base)) {
       throw new HopConfigError('EDGEREST_POOLER_URL is not a URL.');
     }
     this.#base = base;
-    this.#authorization = `Bearer ${checkedSecret(secret)}`;
+    const authorization = `Bearer ${checkedSecret(secret)}`;
+    this.#headers = { authorization, ...(alternatives ? { [ALTERNATIVES_HEADER]: '1' } : {}) };
     // Called through a function: workerd's fetch wants no other `this`.
     this.#fetch = fetch ?? ((target, init) => globalThis.fetch(target, init));
   }
@@ -92,7 +96,7 @@ export class HttpHop implements PoolerClient {
   ): Promise<TransactionOutcome> {
     const init = {
       method: 'POST',
-      headers: { authorization: this.#authorization, 'content-type': REQUEST_TYPE },
+      headers: { ...this.#headers, 'content-type': REQUEST_TYPE },
       body,
       // Fetch standard: a stream is sent before the answer is read. Node insists on the word.
       duplex: 'half',
@@ -164,7 +168,7 @@ export class HttpHop implements PoolerClient {
 
   #get(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal | null): Promise<Response> {
     return this.#fetch(this.#base + path, {
-      headers: { ...headers, authorization: this.#authorization },
+      headers: { ...headers, ...this.#headers },
       redirect: 'manual',
       signal,
     });
