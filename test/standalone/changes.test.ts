@@ -77,6 +77,12 @@ test('a schema that does not exist is a 503, and the log says which', async () =
   expect(reported.join()).toContain('db-schemas names schemas that do not exist: "nowhere"');
 });
 
+test('a function may answer in place of the OpenAPI document', async () => {
+  expect((await ask(worker(), '/')).status).toBe(404);
+  const response = await ask(worker({ PGRST_DB_ROOT_SPEC: 'who' }), '/');
+  expect([response.status, await response.json()]).toMatchObject([200, { role: database.anon }]);
+});
+
 test('a body has a bound', async () => {
   const edgerest = worker({ EDGEREST_MAX_BODY_SIZE: '1024' });
   const post = (size: number): Promise<Response> =>

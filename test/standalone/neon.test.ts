@@ -1,6 +1,7 @@
 /** A worker without a pooler that reaches PostgreSQL by SQL over HTTP: through our own driver endpoint, which is Neon's protocol. */
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
+import { EdgeRuntime } from 'edge-runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { killAll, edgerest as program } from '../../pooler/cli/program.fixture.ts';
 import { neonEndpoint } from '../../worker/hop/database/neon.ts';
@@ -8,7 +9,7 @@ import { createNeon, type EdgerestFetch, HopConfigError } from '../../worker/neo
 import { portOf } from '../operating/program.ts';
 import { createStandaloneDatabase, type StandaloneDatabase } from './database.ts';
 import { requests } from './requests.ts';
-import { type StandaloneWorker, startStandalone } from './workerd.ts';
+import { edgeScript, type StandaloneWorker, startStandalone } from './workerd.ts';
 
 let database: StandaloneDatabase;
 let bindings: Readonly<Record<string, string>>;
@@ -55,6 +56,24 @@ describe('in workerd', () => {
   requests(
     () => database,
     (target, init) => fetch(new URL(target, worker.url), init),
+  );
+});
+
+describe("in Vercel's edge runtime", () => {
+  let runtime: EdgeRuntime;
+  beforeAll(async () => {
+    const contents = `import { createNeon } from './neon.ts';
+      const edgerest = createNeon({ bindings: BINDINGS });
+      addEventListener('fetch', (event) => event.respondWith(edgerest(event.request, event)));`;
+    runtime = new EdgeRuntime({ initialCode: await edgeScript(contents, { BINDINGS: JSON.stringify(bindings) }) });
+  });
+  requests(
+    () => database,
+    async (target, init) => {
+      const response = await runtime.dispatchFetch(`http://localhost${target}`, init);
+      await response.waitUntil();
+      return response;
+    },
   );
 });
 

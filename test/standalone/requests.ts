@@ -109,6 +109,11 @@ export function requests(database: () => StandaloneDatabase, ask: Ask): void {
       ask(target, { method: 'POST', body, headers: { 'content-type': type } });
     const length = await sent(new Uint8Array([0, 1, 2, 250]), 'application/octet-stream', '/rpc/length');
     expect(await length.text()).toBe('4');
+    // Large enough to pass through as it comes.
+    const large = await sent(new Uint8Array(1_500_000).fill(255), 'application/octet-stream', '/rpc/length');
+    expect(await large.text()).toBe('1500000');
+    const text = 'é'.repeat(600_000);
+    expect(await (await sent(text, 'text/plain', '/rpc/nul')).json()).toBe(text);
     expect(await (await sent('{"1": "é"}', 'text/plain', '/rpc/nul')).json()).toBe('{"1": "é"}');
     expect(await codeOf(await sent(new Uint8Array([0xff]), 'text/plain', '/rpc/nul'))).toEqual([400, '22021']);
   });

@@ -43,8 +43,9 @@ export class LoadError extends Error {
   }
 }
 
-/** There is nobody who listens for the database's notifications, and nobody here writes the OpenAPI document. */
-const withoutPooler = (config: Config): Config => ({ ...config, openapiMode: 'disabled' });
+/** Nobody here writes the OpenAPI document; a function that takes its place is called as ever. */
+const withoutDocument = (config: Config): Config =>
+  config.dbRootSpec === null ? { ...config, openapiMode: 'disabled' } : config;
 
 /** The configuration of bindings and database. Throws BindingsError. */
 export function configOf(env: Bindings, database?: ReadonlyMap<string, string>): Config {
@@ -54,7 +55,7 @@ export function configOf(env: Bindings, database?: ReadonlyMap<string, string>):
     const path = JSON.stringify(config.jwtRoleClaimKey);
     throw new BindingsError([`jwt-role-claim-key is ${path}: it must be a path like $.role.`]);
   }
-  return withoutPooler(config);
+  return withoutDocument(config);
 }
 
 /** What one load gives, but for the keys. */
