@@ -102,6 +102,9 @@ function queryOf(value: unknown): Query {
   };
 }
 
+/** What surrounds an empty query is many times its own size. */
+const MOST_QUERIES = 10_000;
+
 /** Reads a body, whatever its content type says. Throws a DriverError. */
 export function readRequest(body: string): SqlRequest {
   const value = parseJson(body);
@@ -109,5 +112,6 @@ export function readRequest(body: string): SqlRequest {
     return { kind: 'single', query: queryOf(value) };
   }
   if (!Array.isArray(value.queries)) throw malformed('queries is not an array');
+  if (value.queries.length > MOST_QUERIES) throw driverError('54000', `a batch has at most ${MOST_QUERIES} queries`);
   return { kind: 'batch', queries: value.queries.map(queryOf) };
 }

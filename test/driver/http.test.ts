@@ -209,6 +209,17 @@ describe('refusals', () => {
     ['params that are no array', '{"query":"select 1","params":{}}', '08P01'],
     ['queries that are no array', '{"queries":"select 1"}', '08P01'],
     ['a batch with something else in it', '{"queries":["select 1"]}', '08P01'],
+    [
+      'an array that is too deep',
+      `{"query":"select $1","params":[${'['.repeat(50_000)}${']'.repeat(50_000)}]}`,
+      '08P01',
+    ],
+    [
+      'an object that is too deep',
+      `{"query":"select $1","params":[${'{"a":'.repeat(30_000)}1${'}'.repeat(30_000)}]}`,
+      '08P01',
+    ],
+    ['too many queries', `{"queries":[${Array(10_001).fill('{"query":""}').join()}]}`, '54000'],
     ['too many parameters', JSON.stringify({ query: 'select 1', params: Array(70_000).fill(1) }), '08P01'],
   ])('%s', async (_, body, code) => {
     const { status, json } = await open.ask(body);
