@@ -27,7 +27,7 @@ const GONE = 499;
 
 function statementOf(query: Query, taker: ResultWriter): FlightStatement {
   const { text, parameters } = query;
-  return { text, parameters, prepare: prepareOf(text), result: 'rows', describe: true, taker };
+  return { text, parameters, prepare: prepareOf(text), inferred: true, result: 'rows', describe: true, taker };
 }
 
 function login(request: IncomingMessage): string {
@@ -58,7 +58,9 @@ function planOf(asked: SqlRequest, headers: SqlHeaders, always: boolean, budget:
   });
   const transaction = asked.kind === 'batch' ? { transaction: headers.transaction } : {};
   const reset = always || !queries.every(({ text }) => leavesNothing(text));
-  return { writers, flight: { statements, reset, signal, ...transaction } };
+  // Whatever is no query may end the transaction on its way.
+  const once = statements.some(({ prepare }) => prepare === 'unnamed');
+  return { writers, flight: { statements, reset, once, signal, ...transaction } };
 }
 
 function batchHeaders({ transaction, isolation }: SqlHeaders): readonly string[] {

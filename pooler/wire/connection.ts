@@ -339,11 +339,11 @@ export class Connection implements MessageHandler, TransportListener {
       this.#rollbackDue = true;
       if (status === openStatus) batch.error ??= leftOpen();
     }
-    if (journey.attempts === 1 && failedOnStaleNames(batch) && !batch.streamed && journey.cancelled === null) {
-      journey.retry = true;
+    if (journey.attempts === 1 && failedOnStaleNames(batch)) {
       if (batch.error?.code === '26000') this.#outbox.statements.discardAll();
       else for (const name of batch.named) if (name !== null) this.#outbox.statements.discard(name);
-      return;
+      journey.retry = journey.flight.once !== true && !batch.streamed && journey.cancelled === null;
+      if (journey.retry) return;
     }
     const result = resultOf(journey, batch.error);
     this.#settle(journey);

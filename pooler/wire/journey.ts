@@ -49,9 +49,12 @@ export function failedOnStaleNames(batch: Batch): boolean {
     case '42883': // parameter types are frozen at the first Parse: no such function or operator for the old ones
       return batch.failedOnOldName;
     default:
-      return false;
+      return batch.failedOnOldName && batch.statements[batch.failedAt]?.inferred === true && isDataException(batch);
   }
 }
+
+/** Class 22: what Bind says of input that a parameter's type does not take. */
+const isDataException = ({ error }: Batch): boolean => error?.code.startsWith('22') === true;
 
 /** What to tell of a flight when ReadyForQuery has come, or when it failed for certain. */
 export function resultOf(journey: Journey, error: DatabaseError | null): FlightResult {

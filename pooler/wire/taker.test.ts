@@ -128,6 +128,35 @@ test('a transaction that is left open is rolled back, and that is an error', asy
   expect(await database.sql`select a from t`).toHaveLength(2);
 });
 
+test('input that an old name does not take is tried on a fresh one where the types are inferred from columns', async () => {
+  const on = await connection();
+  await database.sql`create table typed (a int)`;
+  const ask = async (value: string, more: Partial<FlightStatement>) => {
+    const statement = { ...plain('select a from typed where a = $1', 'named'), parameters: [value], ...more };
+    const result = await on.flight({ statements: [statement], reset: false });
+    return result.outcome === 'failed' ? [result.error.code, result.attempts] : ['ok', result.attempts];
+  };
+  expect(await ask('x', { inferred: true })).toEqual(['22P02', 1]);
+  expect(await ask('x', { inferred: true })).toEqual(['22P02', 2]);
+  expect(await ask('1', {})).toEqual(['ok', 1]);
+  await database.sql`alter table typed alter a type text`;
+  expect(await ask('x', {})).toEqual(['22P02', 1]);
+  expect(await ask('x', { inferred: true })).toEqual(['ok', 2]);
+  expect(await ask('x', { inferred: true })).toEqual(['ok', 1]);
+});
+
+test('what may not be sent twice is not', async () => {
+  const on = await connection();
+  const statements = [plain('select * from t', 'named')];
+  await on.flight({ statements, reset: false });
+  await database.sql`alter table t add c int`;
+  const failed = await on.flight({ statements, reset: false, once: true });
+  expect(failed).toMatchObject({ outcome: 'failed', attempts: 1, error: { code: '0A000' } });
+  const afterwards = await on.flight({ statements, reset: false, once: true });
+  expect(afterwards).toMatchObject({ outcome: 'completed', attempts: 1 });
+  await database.sql`alter table t drop c`;
+});
+
 test('a statement that has begun is not sent again, whatever it fails with', async () => {
   const on = await connection();
   await database.sql`create function fail(code text) returns int language plpgsql as $$ begin

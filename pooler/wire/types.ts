@@ -22,6 +22,10 @@ export type FlightStatement = {
   readonly prepare: 'named' | 'unnamed';
   /** What the plan depends on besides the text (role and search_path): the same text in another scope gets a name of its own. */
   readonly scope?: string;
+  /**
+   * The types of its parameters hang on columns that may be changed: input that an old name does not take is tried once more on a fresh one.
+   */
+  readonly inferred?: boolean;
   /** `none` drops rows, `row` keeps the last one, `rows` keeps all. */
   readonly result: 'none' | 'row' | 'rows';
   /** Asks for the description of the columns too. */
@@ -54,6 +58,8 @@ export type Flight = {
   readonly transaction?: TransactionWrapper;
   /** Follows the flight with the reset batch. The result does not wait for it, the connection does. */
   readonly reset: boolean;
+  /** It is not sent a second time on fresh names: a statement of it may have committed what came before. */
+  readonly once?: boolean;
   /** Milliseconds since the epoch; passing it sends a CancelRequest. */
   readonly deadline?: number;
   /** Aborting it sends a CancelRequest. */

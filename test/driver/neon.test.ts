@@ -323,6 +323,36 @@ describe('sessions', () => {
     await sql`drop table changing`;
   });
 
+  test('a column of a changed type takes what it can take now', async () => {
+    const sql = neon(open.uri());
+    await sql`create table retyped (key int)`;
+    for (let i = 0; i < 8; i++) expect(await sql`select * from retyped where key = ${'1'}`).toEqual([]);
+    await expect(sql`select * from retyped where key = ${'x'}`).rejects.toMatchObject({ code: '22P02' });
+    await sql`alter table retyped alter key type text`;
+    await sql`insert into retyped values ('x')`;
+    for (let i = 0; i < 8; i++) expect(await sql`select * from retyped where key = ${'x'}`).toEqual([{ key: 'x' }]);
+    await sql`drop table retyped`;
+  });
+
+  test('a batch that commits on its way is not sent again', async () => {
+    const sql = neon(open.uri());
+    await sql`create table stale (a int)`;
+    await sql`create table counted (a int)`;
+    const asked = () =>
+      sql
+        .transaction([sql`insert into counted values (1)`, sql`commit`, sql`select * from stale`])
+        .catch(({ code }) => code);
+    for (let i = 0; i < 4; i++) await asked();
+    await sql`alter table stale add b int`;
+    await sql`delete from counted`;
+    const answers = [];
+    for (let i = 0; i < 8; i++) answers.push(await asked());
+    expect(answers).toContain('0A000');
+    expect(Array.isArray(answers.at(-1))).toBe(true);
+    expect(await sql`select count(*)::int as n from counted`).toEqual([{ n: 8 }]);
+    await sql.transaction([sql`drop table stale`, sql`drop table counted`]);
+  });
+
   test('a procedure that commits is not called a second time', async () => {
     const sql = neon(open.uri());
     await sql`create table called (id int)`;
