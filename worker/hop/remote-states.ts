@@ -8,10 +8,12 @@ import type { FetchedState } from './fetch-state.ts';
 import type { FetchFailure } from './pooler-client.ts';
 
 /**
- * A pooler is asked for a newer snapshot at most this often by an isolate, in milliseconds. An error that the snapshot
- * decided waits for the next question, so that it is never a stale one.
+ * A pooler is asked for a newer snapshot so often by an isolate: once in so many milliseconds over a longer time, and so many times
+ * one after the other where it was not asked before. An error that the snapshot decided waits for the next question, so that it
+ * is never a stale one.
  */
 const ASK_INTERVAL = 100;
+const ASK_BURST = 10;
 /** How long an answer is waited for, in milliseconds: the pooler may be loading a large schema. */
 const ASK_PATIENCE = 15_000;
 const POLL_INTERVAL = 5;
@@ -48,6 +50,8 @@ export class Isolate {
   answer: State | null = null;
   /** When a pooler was asked the last time. */
   asked = Number.NEGATIVE_INFINITY;
+  /** When all that was asked so far would have been asked, one question in each interval. */
+  due = Number.NEGATIVE_INFINITY;
   /** When it was asked what it then answered: that answer was right at that time. */
   confirmed = Number.NEGATIVE_INFINITY;
   /** How many questions were put. A request that goes away takes its question with it, which then has no end. */
@@ -101,7 +105,7 @@ export interface StateFetcher {
 }
 
 export interface StatesOptions {
-  /** Milliseconds between two questions of an isolate, in place of a pooler's. */
+  /** Milliseconds between two questions of an isolate, in place of a pooler's, which are cheap. */
   readonly interval?: number;
   /** Milliseconds after which what there is is asked for anew, where no notification says that it has changed. */
   readonly age?: number;
@@ -113,18 +117,20 @@ export class RemoteStates implements StateSource {
   readonly #isolate: Isolate;
   readonly #waitUntil: (work: Promise<unknown>) => void;
   readonly #interval: number;
+  readonly #burst: number;
   readonly #age: number;
 
   constructor(
     poolers: StateFetcher,
     isolate: Isolate,
     waitUntil: (work: Promise<unknown>) => void,
-    { interval = ASK_INTERVAL, age = Number.POSITIVE_INFINITY }: StatesOptions = {},
+    { interval, age = Number.POSITIVE_INFINITY }: StatesOptions = {},
   ) {
     this.#poolers = poolers;
     this.#isolate = isolate;
     this.#waitUntil = waitUntil;
-    this.#interval = interval;
+    this.#interval = interval ?? ASK_INTERVAL;
+    this.#burst = interval === undefined ? ASK_BURST : 1;
     this.#age = age;
   }
 
@@ -141,7 +147,7 @@ export class RemoteStates implements StateSource {
     const before = isolate.questions;
     // Only an answer to a question that was put after this call has all that was there at the call.
     while (isolate.ended <= before) {
-      if (since(isolate.asked) >= this.#interval) await this.#ask();
+      if (this.#mayAsk()) await this.#ask();
       else if (since(arrived) > ASK_PATIENCE) throw noSchemaCache('The pooler did not answer in time.');
       else await sleep(POLL_INTERVAL);
     }
@@ -181,6 +187,15 @@ export class RemoteStates implements StateSource {
     return this.#answerUnless(version);
   }
 
+  /** One question at a time; one whose request has gone, and its answer with it, is not waited for. */
+  #mayAsk(): boolean {
+    const { questions, ended, asked, due } = this.#isolate;
+    if (questions > ended && since(asked) < this.#interval) return false;
+    const ahead = due - Date.now();
+    // Further ahead it was never: the clock was set back.
+    return ahead <= (this.#burst - 1) * this.#interval || ahead > this.#burst * this.#interval;
+  }
+
   /** What a pooler had at the latest question, whether or not it is what others are planned on. */
   #answerUnless(version: string): State | null {
     const { answer } = this.#isolate;
@@ -211,7 +226,11 @@ export class RemoteStates implements StateSource {
   async #fetch(unknown: string | null = null): Promise<{ readonly state: State } | { readonly failure: ApiError }> {
     const isolate = this.#isolate;
     const asked = Date.now();
-    if (unknown === null) isolate.asked = asked;
+    if (unknown === null) {
+      isolate.asked = asked;
+      const isAhead = isolate.due > asked && isolate.due <= asked + this.#burst * this.#interval;
+      isolate.due = (isAhead ? isolate.due : asked) + this.#interval;
+    }
     const gaveUp = new AbortController();
     const timer = setTimeout(() => gaveUp.abort(), ASK_PATIENCE);
     try {
