@@ -47,6 +47,7 @@ Commands:
   serve    the whole API in this process; takes the arguments of postgrest
   pooler   the connections to the database alone, for workers that are elsewhere
   edge     the pooler, and the worker in workerd as in production, on this machine
+  top      what a program that runs is at: connections, queues, slowest statements
 
 Set first:
 ${DATABASE}
@@ -95,6 +96,25 @@ ${DATABASE}
   PGRST_SERVER_HOST, PGRST_SERVER_PORT
                       where the worker listens (all IPv4 addresses, 3000)`,
 };
+
+/** What `edgerest top --help` says. */
+export const TOP_HELP = `Usage: edgerest top [options] [FILE]
+
+Shows what a program is at: its connections, who waits for them, and the statements that
+take most time. It asks the program's admin server, which must be open (PGRST_ADMIN_SERVER_PORT)
+and, unless --admin is given, is found with the program's own configuration.
+
+Options:
+  --admin URL     http://host:port or unix:/path/of/the/socket of the admin server
+  --interval N    seconds between two looks (2)
+  --once          one look, as plain text: exit code 1 where there is nothing to look at
+  FILE            the program's configuration file
+
+It is drawn anew on a terminal, and ends with q or Ctrl-C; elsewhere each look follows the
+one before. Times: how long a key's requests waited, and USED by its transactions; TOTAL, MEAN,
+P99 and MAX of whole transactions, by their main statement; all since the program's start.
+P99 may be too long by half.
+`;
 
 /** The text for a command, or for all. */
 export const helpFor = (command: Command | null): string =>

@@ -57,7 +57,8 @@ async function act({ command, action, file }: Invocation): Promise<void> {
 
 async function main(args: readonly string[]): Promise<void> {
   try {
-    await act(parseArguments(args, basename(process.argv[1] ?? '')));
+    if (args[0] === 'top') await (await import('./top/top.ts')).top(args.slice(1));
+    else await act(parseArguments(args, basename(process.argv[1] ?? '')));
   } catch (error) {
     if (error instanceof UsageError) {
       process.stderr.write(`edgerest: ${error.message}\n\n${USAGE}`);
