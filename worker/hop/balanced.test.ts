@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { CancelSignal } from '../../shared/hop/cancellation.ts';
 import { transactionRequest } from '../../shared/hop/request.fixture.ts';
 import type {
   TransactionFailure,
@@ -49,6 +50,8 @@ class Fake implements PoolerClient {
   snapshot: FetchedSnapshot = { kind: 'same', version: '1-v' };
   readonly requests: TransactionRequest[] = [];
   readonly payloads: Uint8Array[] = [];
+  /** Requests that were under way when their caller went away. */
+  cancelled = 0;
   probes = 0;
   questions = 0;
   /** Whether it looks at the payload before it fails. */
@@ -61,8 +64,15 @@ class Fake implements PoolerClient {
     this.outcome = done(name);
   }
 
-  async transaction(request: TransactionRequest, payload: TransactionPayload | null): Promise<TransactionOutcome> {
+  async transaction(
+    request: TransactionRequest,
+    payload: TransactionPayload | null,
+    signal: CancelSignal | null,
+  ): Promise<TransactionOutcome> {
     this.requests.push(request);
+    signal?.addEventListener('abort', () => {
+      this.cancelled++;
+    });
     if (payload !== null && this.takes) {
       if (payload instanceof Uint8Array) this.payloads.push(payload);
       else for await (const piece of payload) this.payloads.push(piece);
@@ -169,6 +179,21 @@ test('a client that has gone is not served by another pooler', async () => {
   for (let n = 0; n < 10; n++) await hop().transaction(read, null, gone);
   for (const { requests } of fakes) expect(requests.length).toBeLessThanOrEqual(10);
   expect(fakes.reduce((sum, { requests }) => sum + requests.length, 0)).toBe(10);
+});
+
+test('a client that goes away is told to the pooler that runs its request', async () => {
+  const { hop, fakes } = failing(stopping);
+  const runs = Promise.withResolvers<void>();
+  const [, , third] = fakes;
+  if (third === undefined) throw new Error('no pooler');
+  third.before = runs.promise;
+  const gone = new AbortController();
+  const outcome = hop().transaction(write, null, gone.signal);
+  await vi.waitFor(() => expect(third.requests).toHaveLength(1));
+  gone.abort();
+  expect(third.cancelled).toBe(1);
+  runs.resolve();
+  await outcome;
 });
 
 describe('a payload', () => {
