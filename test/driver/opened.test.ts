@@ -116,6 +116,28 @@ describe('the parameters', () => {
     await expect(named`select 1`).rejects.toMatchObject({ code: '3D000' });
   });
 
+  test('EDGEREST_SESSION_RESET: what a view leaves behind', async () => {
+    const left = uniqueName('left');
+    await open.database.sql.unsafe(`
+      create function ${left}_leave() returns text language sql as $$ select set_config('left.behind', 'x', false) $$;
+      create view ${left} as select ${left}_leave() as set;
+      grant select on ${left} to ${user};`);
+    for (const [mode, value] of [
+      ['off', 'x'],
+      ['full', ''],
+    ] as const) {
+      const { sql, process } = await opened({ EDGEREST_SESSION_RESET: mode, PGRST_DB_POOL: '1' });
+      expect(await sql.query(`select * from ${left}`)).toEqual([{ set: 'x' }]);
+      expect(await sql`select current_setting('left.behind', true) as value`, mode).toEqual([{ value }]);
+      // Whatever is called by name is cleaned up after.
+      await sql`select set_config('left.behind', 'y', false)`;
+      expect(await sql`select coalesce(current_setting('left.behind', true), '') as value`).toEqual([{ value: '' }]);
+      process.child.kill('SIGTERM');
+      await process.exited;
+    }
+    await open.database.sql.unsafe(`drop view ${left}; drop function ${left}_leave()`);
+  });
+
   test('a target that is none', async () => {
     const process = open.start('serve', { EDGEREST_DRIVER_PORT: '0', EDGEREST_DRIVER_TARGETS: 'postgresql://h' });
     expect(await process.exited).toBe(1);
@@ -123,6 +145,17 @@ describe('the parameters', () => {
       'EDGEREST_DRIVER_TARGETS is "postgresql://h": it must be servers with commas between',
     );
   });
+});
+
+test('the API and the driver share db-pool, and neither keeps the other out', async () => {
+  const { sql, process } = await opened({ PGRST_DB_POOL: '2' });
+  const api = `http://127.0.0.1:${await portOf(process, 'API server')}/item?select=id`;
+  await open.database.sql.unsafe(`grant usage on schema public to ${open.anon}`);
+  const slow = Array.from({ length: 20 }, () => sql`select pg_sleep(0.02)`.then(() => 200));
+  const asked = Array.from({ length: 20 }, async () => (await fetch(api)).status);
+  expect(new Set(await Promise.all([...slow, ...asked]))).toEqual(new Set([200]));
+  const [row] = await open.database.sql`select count(*)::int from pg_stat_activity where usename = ${user}`;
+  expect(row?.count).toBeLessThanOrEqual(2);
 });
 
 test('the log and the metrics tell of it, and no password is in them', async () => {
