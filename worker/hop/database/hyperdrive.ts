@@ -25,9 +25,13 @@ class RolledBack extends Error {}
 
 const stringOrNull = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
+/** An error of a statement; what ends the connection is another matter. */
+const isRefusal = (error: unknown): error is postgres.PostgresError =>
+  error instanceof postgres.PostgresError && error.severity === 'ERROR';
+
 /** What went wrong, at a statement (null: the commit), before or after the transaction began. */
 function failureOf(error: unknown, began: boolean, statement: number | null): BatchFailure {
-  if (error instanceof postgres.PostgresError && error.severity === 'ERROR' && began) {
+  if (isRefusal(error) && began) {
     const { code, message, detail, hint } = error;
     return { kind: 'database', code, message, detail: stringOrNull(detail), hint: stringOrNull(hint), statement };
   }
@@ -52,6 +56,9 @@ const MODES = {
   serializable: 'isolation level serializable',
 } as const;
 
+const modeOf = ({ isolation, readOnly }: Batch['transaction']): string =>
+  `${MODES[isolation]} ${readOnly ? 'read only' : 'read write'}`;
+
 export class HyperdriveDriver implements DatabaseDriver {
   readonly #dbUri: string;
 
@@ -61,25 +68,39 @@ export class HyperdriveDriver implements DatabaseDriver {
   }
 
   async run({ transaction, statements }: Batch, signal: CancelSignal | null): Promise<BatchOutcome> {
-    const sql = this.#connect();
+    let closed = false;
+    const sql = this.#connect(() => {
+      closed = true;
+    });
     const results: BatchResult[] = [];
     let began = false;
     let at: number | null = 0;
-    const mode = `${MODES[transaction.isolation]} ${transaction.readOnly ? 'read only' : 'read write'}`;
+    const lost = Promise.withResolvers<never>();
+    const work = async (open: TransactionSql): Promise<void> => {
+      for (const [index, statement] of statements.entries()) {
+        if (signal?.aborted) throw new RolledBack();
+        at = index;
+        results.push(await execute(open, statement));
+      }
+      at = null;
+      if (transaction.end === 'commit') return;
+      // So that deferred constraints fail as they would at the commit.
+      await open.unsafe('SET CONSTRAINTS ALL IMMEDIATE');
+      throw new RolledBack();
+    };
+    const begun = sql.begin(modeOf(transaction), async (open) => {
+      began = true;
+      try {
+        await work(open);
+      } catch (error) {
+        if (!closed && (error instanceof RolledBack || isRefusal(error))) throw error;
+        // Nothing more is said on a connection that is gone: postgres.js would write its ROLLBACK into a socket that is not there.
+        lost.reject(error);
+        await new Promise<never>(() => undefined);
+      }
+    });
     try {
-      await sql.begin(mode, async (open) => {
-        began = true;
-        for (const [index, statement] of statements.entries()) {
-          if (signal?.aborted) throw new RolledBack();
-          at = index;
-          results.push(await execute(open, statement));
-        }
-        at = null;
-        if (transaction.end === 'commit') return;
-        // So that deferred constraints fail as they would at the commit.
-        await open.unsafe('SET CONSTRAINTS ALL IMMEDIATE');
-        throw new RolledBack();
-      });
+      await Promise.race([begun, lost.promise]);
     } catch (error) {
       if (!(error instanceof RolledBack)) return { ok: false, failure: failureOf(error, began, at) };
       if (results.length < statements.length) return { ok: false, failure: { kind: 'cancelled' } };
@@ -90,13 +111,14 @@ export class HyperdriveDriver implements DatabaseDriver {
     return { ok: true, results };
   }
 
-  #connect(): Sql {
+  #connect(onclose: () => void): Sql {
     return postgres(this.#dbUri, {
       max: 1,
       prepare: false,
       fetch_types: false,
       connect_timeout: CONNECT_TIMEOUT,
       onnotice: () => undefined,
+      onclose,
       types: { plainText },
     });
   }
