@@ -1,7 +1,7 @@
 /** Asks over HTTP, and knows what every answer has to be and which rows may be in the database when everything is over. */
 import type postgres from 'postgres';
 import type { Random } from '../random.ts';
-import { type Answer, HttpClient } from './client.ts';
+import type { Answer } from './client.ts';
 import { type Kind, type Question, question } from './questions.ts';
 
 /** What the requests came to. */
@@ -19,7 +19,7 @@ export interface Tally {
 }
 
 export interface OracleOptions {
-  readonly port: number;
+  readonly ask: (question: Question) => Promise<Answer>;
   readonly roles: readonly [string, ...string[]];
   readonly random: Random;
   /** Begins every nonce. */
@@ -29,13 +29,10 @@ export interface OracleOptions {
   readonly expected: RegExp;
   /** Whether the bodies of all answers stream, so that any may break off: those of a worker that is not in the pooler's process. */
   readonly streams: boolean;
-  /** Milliseconds after which a client gives up. */
-  readonly patience: number;
 }
 
 export class HttpOracle {
   readonly #options: OracleOptions;
-  readonly #client: HttpClient;
   #number = 0;
   #good = 0;
   #givenUp = 0;
@@ -50,15 +47,14 @@ export class HttpOracle {
 
   constructor(options: OracleOptions) {
     this.#options = options;
-    this.#client = new HttpClient(options.port, options.patience);
   }
 
   /** Sends one request and judges its answer. Never rejects. */
   async request(): Promise<void> {
-    const { random, roles, kinds, run } = this.#options;
+    const { ask, random, roles, kinds, run } = this.#options;
     const nonce = `${run}-${this.#number++}`;
     const asked = question(random.pick(kinds), nonce, random.pick(roles), random);
-    const answer = await this.#client.ask(asked);
+    const answer = await ask(asked);
     const good = this.#judge(asked, answer);
     // As a client would: otherwise all requests are used up while something is away.
     if (!good) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -67,10 +63,6 @@ export class HttpOracle {
   /** Answers as they were to be, so far. */
   get good(): number {
     return this.#good;
-  }
-
-  close(): void {
-    this.#client.close();
   }
 
   /** Compares what was answered with what is in the database. */

@@ -15,6 +15,7 @@ export type Kind =
   | 'rolled back'
   | 'leaves state'
   | 'prepares'
+  | 'leftovers'
   | 'abandoned'
   | 'late'
   | 'bump'
@@ -99,6 +100,8 @@ export function question(kind: Kind, nonce: string, role: string, random: Random
       return made({ ...get(`/rpc/whoami?nonce=${nonce}`), answer: (json) => isOwn(json, role, nonce) });
     case 'view':
       return made({ ...get('/me'), answer: (json) => isOwn(first(json), role, nonce) });
+    case 'leftovers':
+      return made({ ...get('/through_view'), answer: (json) => JSON.stringify(json) === '[{"left":{}}]' });
     case 'large': {
       const size = 50_000 + random.below(200_000);
       const filled = (json: unknown) => field(json, 'filler') === 'x'.repeat(size) && isOwn(json, role, nonce);

@@ -63,15 +63,15 @@ export async function run(system: System, place: Place, sql: postgres.Sql, optio
   const { name, requests, kinds = ORDINARY, expected, patience = 20_000, fault } = options;
   const { names, database } = place;
   await insist(() => sql`update api.counter set n = 0`);
+  const client = new HttpClient(system.port, patience);
   const oracle = new HttpOracle({
-    port: system.port,
+    ask: (question) => client.ask(question),
     roles: names.roles,
     random: new Random(SEED + 1),
     run: name,
     kinds,
     expected,
     streams: system.hop !== null,
-    patience,
   });
   let over = false;
   let happened = 0;
@@ -85,11 +85,11 @@ export async function run(system: System, place: Place, sql: postgres.Sql, optio
     await options.mend?.();
   })();
   // And until half of what was wanted has been answered as without faults: most may fail while something is away.
-  const client = async (): Promise<void> => {
+  const caller = async (): Promise<void> => {
     while (left-- > 0 || happened < (fault?.times ?? 0) || oracle.good < requests / 2) await oracle.request();
   };
   try {
-    await Promise.all(Array.from({ length: CLIENTS }, client));
+    await Promise.all(Array.from({ length: CLIENTS }, caller));
   } finally {
     over = true;
     await trouble;
@@ -107,7 +107,7 @@ export async function run(system: System, place: Place, sql: postgres.Sql, optio
   expect((await insist(() => backends(sql, database, names.login))).all).toBeLessThanOrEqual(BOUND);
   await expectClean(system, names.roles[0]);
   const tally = await insist(() => oracle.tally(sql));
-  oracle.close();
+  client.close();
   expect(tally.mistakes, `seed ${SEED}`).toEqual([]);
   expect(tally.requests).toBeGreaterThanOrEqual(requests);
   if (options.patience === undefined) expect(tally.givenUp).toBe(0);
