@@ -1,5 +1,5 @@
 /**
- * Closing an HTTP server without losing a request.
+ * The answers of an HTTP server that are under way, and closing it without losing a request.
  *
  * A connection that is idle may carry a request that has not arrived yet: closed at that moment, it is lost, and a client does
  * not repeat a write of which it knows nothing (RFC 9110, 9.2.2). Node's server closes idle connections at once, and so does
@@ -9,6 +9,7 @@
 import type { Server, ServerResponse } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import { Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 
 /** Milliseconds that a connection must have been idle before it is closed. */
@@ -68,6 +69,18 @@ export class Draining {
       // One whose headers had gone out with keep-alive before.
       if (this.#stopping) this.#closeIdle();
     });
+  }
+
+  /**
+   * Answers bytes that are no request, and closes their connection; without an answer where one has begun, or where others wait
+   * for theirs: it would be taken for it, and for the outcome of a write that has none yet.
+   */
+  refuse(socket: Duplex, answer: string): void {
+    const [open, ...more] = this.#open.filter(({ response }) => response.req.socket === socket);
+    const isNext = open === undefined;
+    const isBroken = more.length === 0 && open?.response.req.complete === false && !open.response.headersSent;
+    if (isNext || isBroken) socket.end(answer);
+    else socket.destroy();
   }
 
   /** The last one takes its place. */

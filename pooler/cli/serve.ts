@@ -71,18 +71,23 @@ function apiServer({ config, observe, pooler }: Program): { readonly server: Ser
     },
   );
   const draining = new Draining(server);
-  server.on('clientError', (error, socket) => refuseUnparsed(error, socket, observe));
+  server.on('clientError', (error, socket) => refuseUnparsed(error, socket, draining, observe));
   return { server, draining };
 }
 
 /** What node:http could not read as a request. */
-function refuseUnparsed(error: Error & { readonly code?: string }, socket: Duplex, observe: Observe): void {
+function refuseUnparsed(
+  error: Error & { readonly code?: string },
+  socket: Duplex,
+  draining: Draining,
+  observe: Observe,
+): void {
   observe({ kind: 'not a request', server: 'API server', error });
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
-  socket.end(`HTTP/1.1 ${statusOf(error.code)}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+  draining.refuse(socket, `HTTP/1.1 ${statusOf(error.code)}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
 }
 
 function statusOf(code: string | undefined): string {

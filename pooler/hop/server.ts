@@ -1,7 +1,7 @@
 /** The pooler's HTTP server: docs/hop.md. */
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { KeySet } from '../../shared/config/key-set.ts';
 import { encodeAsciiJson } from '../../shared/hop/ascii.ts';
 import { Cancellation } from '../../shared/hop/cancellation.ts';
@@ -98,8 +98,8 @@ export class HopServer {
       options.tls === null
         ? createHttpServer(limits, listener)
         : createHttpsServer({ ...limits, ...options.tls }, listener);
-    this.server.on('clientError', refuseUnparsed);
     this.#draining = new Draining(this.server);
+    this.server.on('clientError', (error, socket) => refuseUnparsed(error, socket, this.#draining));
     this.#arrivals = new Arrivals(this.server);
     this.#sockets = new HopSockets({
       hop: options.hop,
@@ -251,7 +251,7 @@ function sendNotLoaded(response: ServerResponse): void {
 }
 
 /** What node:http could not read as a request, or gave up waiting for. */
-function refuseUnparsed(error: Error & { code?: string }, socket: Socket): void {
+function refuseUnparsed(error: Error & { code?: string }, socket: Duplex, draining: Draining): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
@@ -262,5 +262,6 @@ function refuseUnparsed(error: Error & { code?: string }, socket: Socket): void 
     : refuse(400, 'malformed', 'Not an HTTP request.');
   const { header } = encodeFailure({ ok: false, snapshot: null, failure });
   const status = slow ? '408 Request Timeout' : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\n${FAILURE_HEADER}: ${header}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+  const head = `HTTP/1.1 ${status}\r\n${FAILURE_HEADER}: ${header}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
+  draining.refuse(socket, head);
 }
