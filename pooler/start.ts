@@ -73,6 +73,8 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
   const connection = connectionConfig(config);
   let facts: DatabaseFacts | null = null;
   let session: SessionFacts | null = null;
+  /** Of the connections that are open. */
+  let defaults: string | null = null;
 
   let ending = false;
   const fatal = (message: string): void => {
@@ -148,6 +150,8 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
       plainDefaults: session?.plainDefaults ?? false,
     };
     pool.forgetStatements();
+    if (defaults !== null && session !== null && session.defaults !== defaults) pool.renew();
+    defaults = session?.defaults ?? defaults;
   });
   await source.start(config);
   const hop = withDocuments(createTransactor({ pool, database: () => facts }), () => source.current());
@@ -191,13 +195,22 @@ interface SessionFacts {
   readonly plainDefaults: boolean;
   /** The server's, in its own words. */
   readonly version: string;
+  /** What `ALTER ROLE … SET` and `ALTER DATABASE … SET` give a session of the login role; those that are open keep what they have. */
+  readonly defaults: string;
 }
 
 async function sessionFacts(sql: Sql): Promise<SessionFacts> {
   const setting = (name: string): string => `pg_catalog.current_setting('default_transaction_${name}')`;
-  const text = `select ${setting('isolation')}, ${setting('read_only')}, pg_catalog.version()`;
+  const text = `select ${setting('isolation')}, ${setting('read_only')}, pg_catalog.version(),
+    (select coalesce(pg_catalog.jsonb_agg(s order by s.setdatabase, s.setrole), '[]')::text from pg_catalog.pg_db_role_setting s
+      where s.setrole in (0, (select r.oid from pg_catalog.pg_roles r where r.rolname = session_user))
+        and s.setdatabase in (0, (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())))`;
   const [row] = await sql.unsafe(text).values();
-  return { plainDefaults: row?.[0] === 'read committed' && row[1] === 'off', version: String(row?.[2]) };
+  return {
+    plainDefaults: row?.[0] === 'read committed' && row[1] === 'off',
+    version: String(row?.[2]),
+    defaults: String(row?.[3]),
+  };
 }
 
 function warnOfRoles(loaded: Loaded, before: DatabaseFacts | null, observe: Observe): void {

@@ -120,6 +120,11 @@ export class Pool {
     this.#roster.generation++;
   }
 
+  /** Logging in would give other sessions now: connections of the pool's own login are replaced, those at work when they have done it. */
+  renew(): void {
+    this.#roster.outdate(this.#roster.own);
+  }
+
   metrics(): PoolMetrics {
     const { size } = this.#options;
     const { connecting, total, idle, resetting, closing } = this.#roster.counts();

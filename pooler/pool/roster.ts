@@ -161,6 +161,15 @@ export class Roster {
     }
   }
 
+  /** The connections of a login serve nobody any more: those at work are closed when they have done it. */
+  outdate(account: Account): void {
+    for (const slot of this.#slots) if (slot.account === account) slot.expires = 0;
+    for (const slot of this.#idle.of(account)) {
+      this.#idle.remove(slot);
+      slot.retire();
+    }
+  }
+
   /** Drops a login of which nothing is left. */
   forget(account: Account): void {
     if (account.key === null || !account.forgettable || this.#others.get(account.key) !== account) return;
@@ -364,11 +373,7 @@ export class Roster {
   #shut(account: Account): void {
     account.failures = 0;
     account.stop();
-    for (const slot of this.#slots) if (slot.account === account) slot.expires = 0;
-    for (const slot of this.#idle.of(account)) {
-      this.#idle.remove(slot);
-      slot.retire();
-    }
+    this.outdate(account);
   }
 
   /** The time to try again has come. For the pool's own login somebody always will ask; for others it is seen when somebody does. */
