@@ -38,7 +38,7 @@ export class Names {
   /** Starts of calls of functions that convert a value. */
   readonly conversions: readonly string[];
   readonly #tables: ReadonlyMap<string, Table>;
-  readonly #related: ReadonlySet<string>;
+  readonly #junctions: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #computed: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #routines: ReadonlyMap<string, readonly Routine[]>;
   readonly #handlers: ReadonlyMap<string, ReadonlySet<string>>;
@@ -49,7 +49,7 @@ export class Names {
     this.settings = settings;
     const exposed = new Set(settings.dbSchemas);
     this.#tables = new Map(tables.map((table) => [quoteQualified(table), table]));
-    const related = new Set<string>();
+    const junctions = new Map<string, Set<string>>();
     const computed = new Map<string, Set<string>>();
     for (const r of relationships) {
       if (!exposed.has(targetSchema(r))) continue;
@@ -57,12 +57,13 @@ export class Names {
         const name = quoteQualified(r.function);
         const rows = computed.get(name) ?? new Set();
         computed.set(name, rows.add(quoteQualified(r.table)));
-      } else {
-        related.add(quoteQualified(r.foreignTable));
-        if (r.cardinality.kind === 'many-to-many') related.add(quoteQualified(r.cardinality.junction.table));
+      } else if (r.cardinality.kind === 'many-to-many') {
+        const name = quoteQualified(r.foreignTable);
+        const tables = junctions.get(name) ?? new Set();
+        junctions.set(name, tables.add(quoteQualified(r.cardinality.junction.table)));
       }
     }
-    this.#related = related;
+    this.#junctions = junctions;
     this.#computed = computed;
     this.#routines = group(routines, quoteQualified);
     this.conversions = [...new Set(representations.map((r) => `${r.function}(`))];
@@ -80,9 +81,9 @@ export class Names {
     return this.#tables.get(name);
   }
 
-  /** Whether it may be read: exposed, or related to what is. */
-  isRelation(name: string): boolean {
-    return this.#tables.has(name) || this.#related.has(name);
+  /** Whether the rows of a table are found through that one, by a many-to-many relationship. */
+  isJunction(name: string, table: string): boolean {
+    return this.#junctions.get(table)?.has(name) === true;
   }
 
   /** Whether the function computes a relationship of rows of that relation. */

@@ -11,19 +11,20 @@ const QUOTED_SOURCE = quoteIdent(SOURCE);
  */
 function from({ s, names }: Statement, ofSource: boolean): void {
   s.expect(' FROM ');
+  let name = '';
   if (ofSource) s.expect(QUOTED_SOURCE);
   else {
-    const name = s.qualified();
+    name = s.qualified();
     if (s.take('(')) {
       s.identifier();
       s.expect('::');
       if (!names.computesFrom(name, s.qualified())) s.fail();
       s.expect(')');
-    } else if (!names.isRelation(name)) s.fail();
+    } else if (names.table(name) === undefined) s.fail();
   }
   if (s.take(' AS ')) s.identifier();
   // The junction of a many-to-many relationship.
-  if (s.take(', ') && !names.isRelation(s.qualified())) s.fail();
+  if (s.take(', ') && !names.isJunction(s.qualified(), name)) s.fail();
 }
 
 const counted = (statement: Statement): void => countQuery(statement, false);

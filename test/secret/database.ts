@@ -15,6 +15,11 @@ const script = (login: string, alice: string, boss: string): string => `
 
   create table api.note (id int primary key, owner name default current_user, body text, data jsonb, words tsvector);
   create table api.comment (id int primary key, note_id int references api.note, text text);
+  create domain api.color as int;
+  create function api.color_json(api.color) returns json language sql immutable return to_json('#' || $1);
+  create cast (api.color as json) with function api.color_json(api.color) as implicit;
+  create table api.paint (id int primary key, color api.color, price int);
+  create table api.reader (note_id int references api.note, paint_id int references api.paint, primary key (note_id, paint_id));
   insert into api.note (id, owner, body) values (1, 'alice', 'one'), (2, 'bob', 'two');
   insert into api.comment values (1, 1, 'first');
   create table api.treasure (word text);
@@ -35,10 +40,7 @@ const script = (login: string, alice: string, boss: string): string => `
   create function hidden.become_all(state text, note api.note) returns text language sql
     return set_config('role', '${boss}', true);
 
-  create domain api.color as int;
-  create function api.color_json(api.color) returns json language sql immutable return to_json('#' || $1);
-  create cast (api.color as json) with function api.color_json(api.color) as implicit;
-  create table api.paint (id int primary key, color api.color, price int);
+  grant select on api.reader to ${alice};
   insert into api.paint values (1, 255);
   grant all on api.paint to ${alice};
 

@@ -14,6 +14,7 @@ export const requests: readonly Asked[] = [
   { target: '/note?select=id,comment(id,text)&comment.text=neq.x', headers: [prefer('count=exact')] },
   { target: '/note?select=id,comment!inner(*)&comment=not.is.null&limit=1', headers: [prefer('count=planned')] },
   { target: '/note?select=id,...comment(text)&limit=1', headers: [prefer('count=exact')] },
+  { target: '/note?select=id,paint(id,price)' },
   { target: '/note?select=id,answers(*)' },
   { target: '/comment?select=id,note(id,body)&order=note(id)' },
   { target: '/note?id=eq.1', headers: [object] },

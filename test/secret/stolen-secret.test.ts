@@ -2,6 +2,7 @@
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Pooler, startPooler } from '../../pooler/start.ts';
+import { MessageCheck } from '../../pooler/statements/check.ts';
 import { resolveConfig } from '../../shared/config/resolve.ts';
 import type { Statement, TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
@@ -218,6 +219,30 @@ test('texts of four megabytes are read once, from left to right', async () => {
     expect(outcome).toMatchObject(refused('statement'));
   }
   expect(await bodyOf(await send(message('/rpc/who')))).toBe(JSON.stringify(database.alice));
+});
+
+test('what the configuration does not allow', () => {
+  const { settings } = snapshot;
+  const check = new MessageCheck({
+    ...snapshot,
+    settings: { ...settings, dbAggregatesEnabled: false, dbPlanEnabled: false },
+  });
+  const plan = [['accept', 'application/vnd.pgrst.plan+json']] as const;
+  for (const asked of [{ target: '/note?select=body.count()' }, { target: '/note', headers: plan }]) {
+    expect(new MessageCheck(snapshot).refusal(messageOf(snapshot, asked))).toBeNull();
+    expect(check.refusal(messageOf(snapshot, asked))).toMatchObject({ reason: 'statement' });
+  }
+  const estimated = messageOf(snapshot, { target: '/note', headers: [['prefer', 'count=planned']] });
+  expect(check.refusal(estimated)).toBeNull();
+});
+
+test('texts that are forgotten are read again', () => {
+  const check = new MessageCheck(snapshot);
+  // More than are remembered, twice.
+  for (let i = 0; i < 800; i++) {
+    const alias = `${i % 400}${'x'.repeat(25_000)}`;
+    expect(check.refusal(messageOf(snapshot, { target: `/note?select=${alias}:id` }))).toBeNull();
+  }
 });
 
 test('a message that was planned on another schema cache is told so', async () => {
