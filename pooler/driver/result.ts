@@ -1,6 +1,6 @@
 /** A statement's result as JSON, written while its rows arrive. */
 import type { Field, Row, RowTaker, StatementResult } from '../wire/index.ts';
-import { jsonOf } from './types.ts';
+import { jsonOf } from './values.ts';
 
 export interface ResultFormat {
   readonly rawText: boolean;

@@ -30,7 +30,8 @@ function statementOf(query: Query, taker: ResultWriter): FlightStatement {
   return { text, parameters, prepare: prepareOf(text), inferred: true, result: 'rows', describe: true, taker };
 }
 
-function login(request: IncomingMessage): string {
+/** Throws a DriverError where there is none, or where a token comes with it. */
+function connectionStringOf(request: IncomingMessage): string {
   const { authorization, 'neon-connection-string': text } = request.headers;
   if (authorization !== undefined) {
     throw driverError('0A000', 'tokens are not accepted here: log in with a password', {
@@ -49,12 +50,12 @@ interface Plan {
 
 function planOf(asked: SqlRequest, headers: SqlHeaders, always: boolean, budget: Budget, signal: Cancellation): Plan {
   const queries = asked.kind === 'single' ? [asked.query] : asked.queries;
-  const writers = queries.map(({ arrayMode }) => {
-    return new ResultWriter({ rawText: headers.rawText, arrayMode: arrayMode ?? headers.arrayMode }, budget);
-  });
-  const statements = queries.flatMap((query, i) => {
-    const writer = writers[i];
-    return writer === undefined ? [] : [statementOf(query, writer)];
+  const writers: ResultWriter[] = [];
+  const statements = queries.map((query) => {
+    const format = { rawText: headers.rawText, arrayMode: query.arrayMode ?? headers.arrayMode };
+    const writer = new ResultWriter(format, budget);
+    writers.push(writer);
+    return statementOf(query, writer);
   });
   const transaction = asked.kind === 'batch' ? { transaction: headers.transaction } : {};
   const reset = always || !queries.every(({ text }) => leavesNothing(text));
@@ -87,7 +88,7 @@ export class SqlEndpoint {
     let user = '';
     try {
       const headers = readHeaders(request.headers);
-      const found = this.#options.logins.find(parseCredentials(login(request)));
+      const found = this.#options.logins.find(parseCredentials(connectionStringOf(request)));
       user = found.user;
       // Nothing is read for somebody whose password is wrong.
       await this.#options.logins.verify(found, gone);
@@ -122,7 +123,7 @@ export class SqlEndpoint {
   #tooLarge({ outcome }: FlightResult): DriverError {
     const message = `the response is too large: ${this.#options.maxResponse} bytes are allowed`;
     const hint = 'Ask for fewer rows at a time. EDGEREST_DRIVER_MAX_RESPONSE_SIZE of the pooler says how many bytes.';
-    const detail = outcome === 'completed' ? 'What was asked for has been done.' : 'Nothing has been changed.';
+    const detail = outcome === 'completed' ? 'What was asked for has been done.' : 'It was cancelled and rolled back.';
     return new DriverError({ severity: 'ERROR', code: '54000', message, detail, hint }, 507);
   }
 }

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { arrayTypes } from '../../pooler/driver/types.ts';
+import { arrayTypes } from '../../pooler/driver/values.ts';
 import { door } from './door.ts';
 
 const LIMIT = 256 * 1024;
@@ -286,7 +286,9 @@ describe('a response that is too large', () => {
     const { status, json } = await open.ask({ query });
     expect(status).toBe(507);
     const [row] = await open.database.sql<{ count: string }[]>`select count(*) from item`;
-    expect(json.detail).toBe(row?.count === '0' ? 'Nothing has been changed.' : 'What was asked for has been done.');
+    expect(json.detail).toBe(
+      row?.count === '0' ? 'It was cancelled and rolled back.' : 'What was asked for has been done.',
+    );
   });
 
   test('counts the results of a batch together', async () => {

@@ -385,6 +385,36 @@ test('a client that gives up has its query cancelled', async () => {
   expect(await neon(open.uri())`select 1 as one`).toEqual([{ one: 1 }]);
 });
 
+test('clients that are cut off at any moment leave whole transactions and free connections', async () => {
+  await neon(open.uri())`create table pair (key int, half text)`;
+  const write = async (key: number): Promise<'whole' | 'cut'> => {
+    const controller = new AbortController();
+    const sql = neon(open.uri(), { fetchOptions: { signal: controller.signal } });
+    if (key % 2 === 1) setTimeout(() => controller.abort(), (key * 7) % 30);
+    const halves = [
+      sql`insert into pair values (${key}, 'a')`,
+      sql`select pg_sleep(0.003)`,
+      sql`insert into pair values (${key}, 'b')`,
+    ];
+    return sql.transaction(halves).then(
+      () => 'whole',
+      () => 'cut',
+    );
+  };
+  const outcomes = await Promise.all(Array.from({ length: 200 }, (_, key) => write(key)));
+  while ((await open.backends()).some(({ state }) => state !== 'idle')) await sleep(20);
+  const rows = await neon(open.uri())`select key, count(*)::int as halves from pair group by key`;
+  expect(new Set(rows.map(({ halves }) => halves))).toEqual(new Set([2]));
+  const written = new Set(rows.map(({ key }) => key));
+  for (const [key, outcome] of outcomes.entries()) {
+    if (key % 2 === 0) expect(outcome, String(key)).toBe('whole');
+    if (outcome === 'whole') expect(written.has(key), String(key)).toBe(true);
+  }
+  expect(outcomes).toContain('cut');
+  await expect.poll(() => open.pool.metrics()).toMatchObject({ busy: 0, resetting: 0, waiting: 0 });
+  await neon(open.uri())`drop table pair`;
+});
+
 test('nothing of all this was a mistake of ours', () => {
   expect(open.faults).toEqual([]);
 });
