@@ -20,8 +20,9 @@ export class IdleSlots {
   }
 
   /**
-   * Takes the login's connection that served the scope most recently, or else the one idle longest, whose statements are least
-   * likely to be wanted.
+   * Takes the login's connection that has the scope's statements, or else has room for them: of several the one used last, so that few
+   * connections do what few can. Where all are full of others' statements, it is the one that the scope prefers of those that are idle:
+   * always the same, so that the statements of many scopes are divided among the connections.
    */
   take(account: Account, scope: string): Slot | null {
     for (;;) {
@@ -34,14 +35,27 @@ export class IdleSlots {
   }
 
   #placeOf(account: Account, scope: string): number {
-    let oldest = -1;
+    let roomy = -1;
+    let preferred = -1;
+    let most = -1;
+    let hash: number | null = null;
     for (let place = this.#slots.length - 1; place >= 0; place--) {
       const slot = this.#slots[place];
       if (slot?.account !== account) continue;
-      if (slot.scope === scope) return place;
-      oldest = place;
+      if (slot.scope === scope || slot.connection.hasStatementsOf(scope)) return place;
+      if (roomy >= 0) continue;
+      if (slot.connection.hasRoomForStatements) {
+        roomy = place;
+        continue;
+      }
+      // Rendezvous hashing: everyone's order of preference is another one, and changes little when connections come and go.
+      hash ??= hashOf(scope);
+      const weight = Math.imul(hash ^ slot.salt, 0x9e3779b1) >>> 0;
+      if (weight <= most) continue;
+      most = weight;
+      preferred = place;
     }
-    return oldest;
+    return roomy >= 0 ? roomy : preferred;
   }
 
   /** The one idle longest of those that are meant. */
@@ -106,4 +120,11 @@ export class IdleSlots {
   #end(slot: Slot): number {
     return Math.min(slot.expires, slot.idleUntil);
   }
+}
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash;
 }

@@ -127,7 +127,7 @@ describe('waiting', () => {
   });
 });
 
-test('an idle connection that served the same scope is preferred, then the one idle longest', async () => {
+test('an idle connection that served the same scope is preferred, then the one used last', async () => {
   const on = pool({ size: 2 });
   const leases = await Promise.all(['alice', 'bob'].map((scope) => on.acquire({ scope })));
   const [alice, bob] = leases.map(({ connection }) => String(connection.processId));
@@ -137,8 +137,48 @@ test('an idle connection that served the same scope is preferred, then the one i
     expect(await value(on, pid, 'alice')).toBe(alice);
     expect(await value(on, pid, 'bob')).toBe(bob);
   }
-  expect(await value(on, pid, 'carol')).toBe(alice);
-  expect(await value(on, pid, 'alice')).toBe(bob);
+  expect(await value(on, pid, 'carol')).toBe(bob);
+  expect(await value(on, pid, 'alice')).toBe(alice);
+});
+
+test('the statements of many scopes are divided among idle connections, each where it stays', async () => {
+  const config = parseConnectionString(database.uri, {});
+  const on = new Pool({
+    size: 4,
+    acquisitionTimeout: 10_000,
+    connect: () => connect(config, { statementCapacity: 10 }),
+  });
+  pools.push(on);
+  (await occupy(on, 4))();
+  const ask = async (scope: string): Promise<string> => {
+    const result = await on.run(
+      { statements: [{ text: pid, parameters: [], prepare: 'named', scope, result: 'row' }], reset: false },
+      { scope },
+    );
+    return result.results[0]?.row?.text(0) ?? '';
+  };
+  const askAll = async (scopes: readonly string[]): Promise<readonly string[]> => {
+    const answers: string[] = [];
+    for (const scope of scopes) answers.push(await ask(scope));
+    return answers;
+  };
+  // One after the other they fill the connections, as many as it takes.
+  const few = Array.from({ length: 24 }, (_, i) => `role ${i}`);
+  const filled = await askAll(few);
+  expect(new Set(filled).size).toBe(3);
+  expect(await askAll(few)).toEqual(filled);
+  // More scopes than there is room for: each goes where it went before, unless it was evicted meanwhile.
+  const many = Array.from({ length: 400 }, (_, i) => `role ${i}`);
+  const places = new Map<string, Set<string>>();
+  for (let round = 0; round < 4; round++) {
+    for (const scope of many) {
+      places.set(scope, (places.get(scope) ?? new Set()).add(await ask(scope)));
+    }
+  }
+  const used = new Set([...places.values()].flatMap((each) => [...each]));
+  expect(used.size).toBe(4);
+  // Round robin would bring nearly all of them to several connections.
+  expect([...places.values()].filter((each) => each.size === 1).length).toBeGreaterThan(300);
 });
 
 test('idle and old connections are closed, a minimum is kept', async () => {

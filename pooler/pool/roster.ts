@@ -1,7 +1,8 @@
-import { ConnectionError, DatabaseError, type Flight } from '../wire/index.ts';
+import type { Connection, ConnectionError, Flight } from '../wire/index.ts';
 import { Account } from './account.ts';
-import { backoff, jittered } from './backoff.ts';
+import { jittered } from './backoff.ts';
 import { IdleSlots } from './idle.ts';
+import { Openings } from './openings.ts';
 import { Slot } from './slot.ts';
 import { TurnQueue } from './turns.ts';
 import type { Login, PoolOptions } from './types.ts';
@@ -16,8 +17,6 @@ const doubtful = 30_000;
 const answered = 1000;
 /** Nothing but Sync. */
 const question: Flight = { statements: [], reset: false };
-/** Milliseconds that it is remembered how often a login has failed, after the time to try again has come. */
-const remembered = 2000;
 
 /** What the pool does at the roster's word. */
 export interface RosterHooks {
@@ -35,7 +34,6 @@ export interface RosterHooks {
  */
 export class Roster {
   readonly own: Account;
-  readonly counters = { connects: 0, connectFailures: 0, closed: 0 };
   generation = 0;
   readonly #options: PoolOptions;
   readonly #hooks: RosterHooks;
@@ -44,10 +42,8 @@ export class Roster {
   readonly #idle: IdleSlots;
   /** Who may want more connections than they have, the one who has been waiting longest first. */
   readonly #hungry = new Set<Account>();
-  #connecting = 0;
-  /** Connections on their way for logins that have never succeeded. They may take a part of the room only. */
-  #unproven = 0;
-  readonly #unprovenLimit: number;
+  readonly #openings: Openings;
+  #closed = 0;
   #draining = false;
   #lookAgain: NodeJS.Timeout | null = null;
 
@@ -55,14 +51,28 @@ export class Roster {
     this.#options = options;
     this.#hooks = hooks;
     this.own = this.#account(null, { connect: options.connect });
-    this.#unprovenLimit = Math.max(1, Math.floor(options.size / 4));
+    this.#openings = new Openings(this.own, options, {
+      opened: (account, connection) => this.#opened(account, connection),
+      failed: hooks.failed,
+      shut: (account) => this.outdate(account),
+      ended: (account) => this.#ended(account),
+      isAlive: (account) => this.alive(account) > 0,
+      isDraining: () => this.#draining,
+      tryAgain: (account) => this.#tryAgain(account),
+      forget: (account) => this.forget(account),
+    });
     const minimum = options.minimum ?? 0;
     const spare = (slot: Slot): boolean => slot.account !== this.own || this.alive(this.own) > minimum;
     this.#idle = new IdleSlots(options.idleTimeout ?? 0, spare);
   }
 
+  /** Since the start. */
+  get counters(): { connects: number; connectFailures: number; closed: number } {
+    return { ...this.#openings.counters, closed: this.#closed };
+  }
+
   get empty(): boolean {
-    return this.#slots.size === 0 && this.#connecting === 0;
+    return this.#total === 0;
   }
 
   /** Connections that are being opened, or could be. */
@@ -98,7 +108,8 @@ export class Roster {
       if (connection.state === 'resetting') resetting++;
       else if (connection.state === 'closing') closing++;
     }
-    return { connecting: this.#connecting, total: this.#total, idle: this.#idle.length, resetting, closing };
+    const { connecting } = this.#openings;
+    return { connecting, total: this.#total, idle: this.#idle.length, resetting, closing };
   }
 
   /** An idle connection of the login, which there is no reason to think lost; those where there is are looked into. */
@@ -127,7 +138,7 @@ export class Roster {
     }
     if (this.#others.size === 0) return false;
     for (const account of this.#hungry) {
-      if (account.wants <= 0 || account === slot.account || !this.#mayOpen(account)) continue;
+      if (account.wants <= 0 || account === slot.account || !this.#openings.mayOpen(account)) continue;
       if (!this.#yields(slot, account, now)) continue;
       this.#promise(slot, account);
       return true;
@@ -142,12 +153,10 @@ export class Roster {
       return;
     }
     this.#hungry.add(account);
-    while (account.wants > 0 && this.#mayOpen(account)) {
-      if (this.#total < this.#options.size) this.#open(account);
-      else if (!this.#makeRoom(account)) {
-        this.#lookLater(account);
-        return;
-      }
+    while (account.wants > 0 && this.#openings.mayOpen(account)) {
+      if (this.#tryAgain(account)) continue;
+      this.#lookLater(account);
+      return;
     }
   }
 
@@ -199,22 +208,7 @@ export class Roster {
   }
 
   get #total(): number {
-    return this.#slots.size + this.#connecting;
-  }
-
-  #mayOpen(account: Account): boolean {
-    return account.proven || this.#unproven < this.#unprovenLimit;
-  }
-
-  #begin(account: Account): void {
-    account.held++;
-    account.opening++;
-    if (!account.proven) this.#unproven++;
-  }
-
-  #end(account: Account): void {
-    account.opening--;
-    if (!account.proven) this.#unproven--;
+    return this.#slots.size + this.#openings.connecting;
   }
 
   /** It is free again when it answers, and otherwise closed. */
@@ -254,7 +248,7 @@ export class Roster {
   #promise(slot: Slot, account: Account): void {
     slot.successor = account;
     slot.account.held--;
-    this.#begin(account);
+    this.#openings.begin(account);
     // Whoever else waits comes first next time.
     this.#hungry.delete(account);
     this.#hungry.add(account);
@@ -282,38 +276,30 @@ export class Roster {
     this.warm();
   }
 
-  #open(account: Account): void {
-    this.#begin(account);
-    this.#connect(account);
+  /** Opens a connection, if there is room or room can be made. */
+  #tryAgain(account: Account): boolean {
+    if (this.#total >= this.#options.size) return this.#makeRoom(account);
+    this.#open(account);
+    return true;
   }
 
-  #connect(account: Account): void {
-    this.#connecting++;
-    const began = performance.now();
-    account.connect().then(
-      (connection) => {
-        this.#connecting--;
-        this.#end(account);
-        if (!account.proven) this.#unproven -= account.opening;
-        account.succeeded();
-        this.counters.connects++;
-        const slot = new Slot(connection, account, this.#expiry(account), this.generation, this.#freed, this.#gone);
-        this.#slots.add(slot);
-        this.#options.observe?.({ type: 'connected', took: performance.now() - began });
-        connection.observe(slot);
-        if (connection.state === 'idle') this.#hooks.freed(slot);
-        this.#growAll();
-      },
-      (reason: unknown) => {
-        this.#connecting--;
-        this.#end(account);
-        account.held--;
-        this.#connectFailed(account, reason);
-        this.forget(account);
-        this.#growAll();
-        this.#hooks.fewer();
-      },
-    );
+  #open(account: Account): void {
+    this.#openings.begin(account);
+    this.#openings.connect(account);
+  }
+
+  #opened(account: Account, connection: Connection): void {
+    const slot = new Slot(connection, account, this.#expiry(account), this.generation, this.#freed, this.#gone);
+    this.#slots.add(slot);
+    connection.observe(slot);
+    if (connection.state === 'idle') this.#hooks.freed(slot);
+    this.#growAll();
+  }
+
+  #ended(account: Account): void {
+    this.forget(account);
+    this.#growAll();
+    this.#hooks.fewer();
   }
 
   #expiry(account: Account): number {
@@ -327,68 +313,16 @@ export class Roster {
     const { account, successor } = slot;
     this.#slots.delete(slot);
     this.#idle.remove(slot);
-    this.counters.closed++;
+    this.#closed++;
     if (!slot.retired) account.lossAt = Date.now();
     this.#options.observe?.({ type: 'closed', lost: slot.retired ? null : slot.connection.lost });
     if (successor === null) account.held--;
-    else if (successor.queue.length >= successor.opening && this.#total < this.#options.size) this.#connect(successor);
-    else {
-      successor.held--;
-      this.#end(successor);
+    else if (successor.queue.length >= successor.opening && this.#total < this.#options.size) {
+      this.#openings.connect(successor);
+    } else {
+      this.#openings.giveUp(successor);
       this.forget(successor);
     }
-    this.forget(account);
-    this.#growAll();
-    this.#hooks.fewer();
+    this.#ended(account);
   };
-
-  #connectFailed(account: Account, reason: unknown): void {
-    const error =
-      reason instanceof ConnectionError
-        ? reason
-        : new ConnectionError('refused', 'cannot connect to the database', reason);
-    this.counters.connectFailures++;
-    const final = isFinal(error);
-    const alive = this.alive(account) > 0;
-    account.undecided = !alive && !final && account.opening > 0;
-    // The first failure may have been a login that was caught in a restart: one more attempt follows at once.
-    const retryIn = account.failures === 0 && !final ? 0 : backoff(account.failures);
-    if (!account.undecided) account.failures++;
-    this.#options.observe?.({ type: 'connect-failed', error, retryIn, own: account === this.own });
-    if (account.undecided) return;
-    if (final && account !== this.own) {
-      this.#shut(account);
-      this.#hooks.failed(account, error);
-      return;
-    }
-    if (!alive && retryIn === 0) return;
-    account.trouble = error;
-    // With other connections alive (the server has no room for one more) those who wait still have a chance.
-    if (!alive) this.#hooks.failed(account, error);
-    if (account.timed || (this.#draining && account.queue.length === 0)) return;
-    account.later(retryIn, () => this.#retry(account));
-  }
-
-  /** The server does not let this login in any more: what it has is not used any more either. */
-  #shut(account: Account): void {
-    account.failures = 0;
-    account.stop();
-    this.outdate(account);
-  }
-
-  /** The time to try again has come. For the pool's own login somebody always will ask; for others it is seen when somebody does. */
-  #retry(account: Account): void {
-    if (account.opening > 0 || (this.#draining && account.queue.length === 0)) return;
-    if (account !== this.own && account.queue.length === 0) {
-      account.trouble = null;
-      account.later(remembered, () => this.forget(account));
-    } else if (this.#total < this.#options.size) this.#open(account);
-    else if (!this.#makeRoom(account)) account.later(backoff(account.failures), () => this.#retry(account));
-  }
-}
-
-/** Another attempt with the same name and password would come to the same: class 28 and what becomes of a wrong database. */
-function isFinal(error: ConnectionError): boolean {
-  if (error.kind === 'authentication') return true;
-  return error.cause instanceof DatabaseError && ['3D000', '42501'].includes(error.cause.code);
 }

@@ -6,6 +6,8 @@ export class Slot implements ConnectionObserver {
   readonly connection: Connection;
   /** Whose login it is. */
   readonly account: Account;
+  /** Decides which scopes prefer it. */
+  readonly salt = Math.floor(Math.random() * 2 ** 32);
   /** When it was opened, in milliseconds since the epoch. */
   readonly since = Date.now();
   /** When it is to be replaced, in milliseconds since the epoch. */

@@ -116,6 +116,16 @@ export class Connection implements MessageHandler, TransportListener {
     return this.#outbox.statements.size;
   }
 
+  /** Whether a statement of the scope is kept. */
+  hasStatementsOf(scope: string): boolean {
+    return this.#outbox.statements.has(scope);
+  }
+
+  /** Whether another statement can be kept without one having to go. */
+  get hasRoomForStatements(): boolean {
+    return this.#outbox.statements.hasRoom;
+  }
+
   observe(observer: ConnectionObserver): void {
     this.#observer = observer;
     if (this.#state === 'closed') observer.closed(this);

@@ -52,6 +52,16 @@ export class StatementRegistry {
     return this.#size;
   }
 
+  /** Whether there is a statement in the scope. */
+  has(scope: string): boolean {
+    return this.#scopes.has(scope);
+  }
+
+  /** Whether another one can be kept without one having to go. */
+  get hasRoom(): boolean {
+    return this.#size < this.#capacity;
+  }
+
   /** Finds or names a statement for a batch. A statement of the same batch is never evicted for another. */
   use(text: string, scope: string, batch: number): NamedStatement {
     const known = this.#recent(text, scope) ?? this.#scopes.get(scope)?.get(text);

@@ -3,13 +3,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startCluster, throwAwaySettings } from '../cluster.ts';
+import { measureAffinity } from './affinity.ts';
 import { measureFairness } from './fairness.ts';
+import { measureRecovery } from './recovery.ts';
 
 const ROUNDS = 3;
 const SECONDS = 3;
 
 const benches = {
   fairness: (uri: string) => measureFairness(uri, ROUNDS, SECONDS),
+  affinity: (uri: string) => measureAffinity(uri, ROUNDS, 1),
+  recovery: () => measureRecovery(5),
 } as const;
 
 const isBench = (name: string): name is keyof typeof benches => name in benches;
