@@ -122,7 +122,7 @@ export class HopServer {
     this.#sockets.announceEnd();
     const end = performance.now() + timeout;
     await this.#arrivals.untilQuiet(QUIET, Math.min(LONGEST_FAREWELL, timeout / 2));
-    const left = end - performance.now();
+    const left = Math.max(0, end - performance.now());
     await Promise.all([this.#sockets.close(left), this.#draining.close(left)]);
   }
 

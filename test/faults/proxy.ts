@@ -156,6 +156,8 @@ async function deliver(
       to.resetAndDestroy();
       return;
     case 'cut':
+      // What comes behind it does not pass: bytes that are missing in the middle are no fault that TCP has.
+      link.frozen = true;
       to.write(chunk.subarray(0, random?.below(chunk.length) ?? 0), () => end(link));
       return;
     case 'half-close':
