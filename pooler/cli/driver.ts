@@ -61,6 +61,7 @@ export async function openDriverDoor(
     maxSockets: config.driverMaxSockets,
     maxPinned: config.driverMaxPinned ?? Math.floor(config.dbPool / 2),
     idleTransaction: config.driverIdleTransaction * 1000,
+    checkReads: () => (source.current()?.config ?? config).sessionReset === 'full',
     maxMessage: config.maxBodySize,
     onFault: (error) => observe({ kind: 'fault', error }),
   });

@@ -19,6 +19,8 @@ export interface DriverSocketsOptions {
   readonly maxPinned: number;
   /** Milliseconds that a client may leave a connection waiting. */
   readonly idleTransaction: number;
+  /** Whether a connection is looked after even when the text shows that there was nothing but reading. */
+  readonly checkReads: () => boolean;
   /** Bytes of the largest message, and frame. */
   readonly maxMessage: number;
   /** Told of what is a mistake of ours. */
@@ -95,13 +97,14 @@ export class DriverSockets {
   }
 
   #accept(connected: WebSocket, socket: Duplex, destination: Destination): void {
-    const { logins, pool, maxMessage, idleTransaction, onFault } = this.#options;
+    const { logins, pool, maxMessage, idleTransaction, checkReads, onFault } = this.#options;
     const client = new SocketClient(connected, socket, {
       ...destination,
       logins,
       pool,
       maxMessage,
       idleLimit: idleTransaction,
+      checkReads,
       onFault,
       keys: this.#keys,
       texts: this.#texts,

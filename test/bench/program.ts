@@ -23,6 +23,7 @@ export const variablesFor = (login: Login): Readonly<Record<string, string>> => 
 
 export interface Program {
   readonly port: number;
+  readonly pid: number;
   /** Milliseconds of processor time until now, of all its processes; null where the system has no /proc. */
   cpu(): Promise<number | null>;
   /** Asks it to end and waits until it has. */
@@ -60,7 +61,8 @@ export async function startProgram(
     if (hasEnded(child)) throw new Error(`edgerest ${mode} ended: ${said}`);
     await sleep(50);
   }
-  return { port, cpu: () => cpuTime(child.pid ?? 0), stop };
+  const pid = child.pid ?? 0;
+  return { port, pid, cpu: () => cpuTime(pid), stop };
 }
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;

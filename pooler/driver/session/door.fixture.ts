@@ -83,6 +83,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     maxSockets: 1000,
     maxPinned: Math.max(1, size - 2),
     idleTransaction: 60_000,
+    checkReads: () => false,
     maxMessage: 64 * 1024 * 1024,
     ...rest,
     pool,

@@ -93,8 +93,25 @@ export class Hold {
    */
   async check(kept: boolean): Promise<Checked> {
     const { trail } = this.#holder;
+    this.giveBack();
+    const checked = await this.#look(kept);
+    if (checked.outcome === 'kept') trail.seen();
+    return checked;
+  }
+
+  /** Whether nothing has to be looked at: the connection can go on as it is. */
+  get untouched(): boolean {
+    return !this.#holder.trail.touched;
+  }
+
+  /** Ends the loan, which must be free. */
+  giveBack(): void {
     this.#loan?.giveBack();
     this.#loan = null;
+  }
+
+  async #look(kept: boolean): Promise<Checked> {
+    const { trail } = this.#holder;
     if (trail.unnamed) return { outcome: 'kept', by: 'a setting whose name cannot be seen' };
     if (kept || trail.state) {
       const looked = await this.#flight([lookStatement(trail)]);

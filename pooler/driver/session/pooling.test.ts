@@ -269,6 +269,18 @@ describe('settings', () => {
     await two.end();
   });
 
+  test('do not stay behind where there was only reading', async () => {
+    const single = await openDoor({ size: 1 });
+    const one = await single.client();
+    const two = await single.client();
+    await one.query("set work_mem = '5MB'");
+    for (let i = 0; i < 3; i++) {
+      expect((await one.query('show work_mem')).rows).toEqual([{ work_mem: '5MB' }]);
+      expect((await two.query('show work_mem')).rows).not.toEqual([{ work_mem: '5MB' }]);
+    }
+    await single.close();
+  });
+
   test('that were rolled back do not go anywhere', async () => {
     const client = await door.client();
     await client.query("begin; set work_mem = '5MB'; rollback");

@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly pins: Pins;
   /** Milliseconds that a client may leave a connection waiting that it holds. */
   readonly idleLimit: number;
+  /** Whether a connection is looked after even when the text shows that there was nothing but reading. */
+  readonly checkReads: () => boolean;
   /** Told of what is a mistake of ours. */
   readonly onFault: (error: unknown) => void;
   /** The session is over. Called once. */
@@ -147,8 +149,10 @@ export class Session implements Holder {
       return;
     }
     const hold = this.#hold;
-    if (hold?.loan?.free === true && !hold.cancelling) void this.#letGo(hold);
-    else this.#pump();
+    if (hold?.loan?.free !== true || hold.cancelling) this.#pump();
+    else if (!hold.untouched || this.#options.checkReads()) void this.#letGo(hold);
+    else if (this.#pinned) this.#pump();
+    else this.#passOn(hold, null);
   }
 
   lost(error: Error | null): void {
@@ -263,7 +267,10 @@ export class Session implements Holder {
     this.#request = null;
     const hold = new Hold(lease, this);
     try {
-      if (this.#settings.size > 0 && !this.#ended) await hold.apply(this.#settings);
+      if (this.#settings.size > 0 && !this.#ended) {
+        this.trail.touched = true;
+        await hold.apply(this.#settings);
+      }
     } catch (error) {
       await hold.finish();
       this.#fail(this.#failureOf(error));
@@ -299,16 +306,20 @@ export class Session implements Holder {
       return;
     }
     if (checked.outcome === 'kept') this.#keep(hold, checked.by);
-    else {
-      this.#unpin();
-      this.#hold = null;
-      hold.release();
-      if (checked.settings !== null) this.#remember(checked.settings);
-      if (this.#ended) return;
-      this.#state = 'idle';
-      if (this.#closing) this.#shutDown();
-      else this.#pump();
-    }
+    else this.#passOn(hold, checked.settings);
+  }
+
+  /** The connection goes to whoever is next. */
+  #passOn(hold: Hold, settings: Settings | null): void {
+    this.#unpin();
+    this.#hold = null;
+    hold.giveBack();
+    hold.release();
+    if (settings !== null) this.#remember(settings);
+    if (this.#ended) return;
+    this.#state = 'idle';
+    if (this.#closing) this.#shutDown();
+    else this.#pump();
   }
 
   /** It has something that ends with the connection. */

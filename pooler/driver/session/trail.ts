@@ -6,6 +6,8 @@ const customLimit = 100;
 
 /** What a session may have left on the connection it holds, since it was last looked at: by its texts, and by what the server said. */
 export class Trail {
+  /** Something was done that was no plain read. */
+  touched = false;
   state = false;
   locks = false;
   prepared = false;
@@ -20,6 +22,7 @@ export class Trail {
   }
 
   traces(traces: Traces): void {
+    if (!traces.plain) this.touched = true;
     if (traces.state) this.state = true;
     if (traces.locks) this.locks = true;
     if (traces.prepared) this.prepared = true;
@@ -55,8 +58,14 @@ export class Trail {
     }
   }
 
+  /** It was looked at, and what is there is still there. */
+  seen(): void {
+    this.touched = false;
+  }
+
   /** It was looked at and nothing was left. */
   clear(): void {
+    this.touched = false;
     this.state = false;
     this.locks = false;
     this.prepared = false;

@@ -1,8 +1,12 @@
+import { isPlain } from './plain.ts';
+
 /**
  * What a statement's text may leave behind in its session, as far as the text says. It errs on the side of too much: a word counts
  * in a literal and in a comment too. Where the server can say cheaply what there is, it is asked whatever the text says.
  */
 export interface Traces {
+  /** It only reads: nothing of the following, and nothing else either. */
+  readonly plain: boolean;
   /** Something that cannot be taken to another connection. */
   readonly state: boolean;
   /** An advisory lock. */
@@ -18,6 +22,7 @@ export interface Traces {
 }
 
 export const noTraces: Traces = {
+  plain: false,
   state: false,
   locks: false,
   prepared: false,
@@ -26,8 +31,11 @@ export const noTraces: Traces = {
   unnamed: false,
 };
 
+const plainTraces: Traces = { ...noTraces, plain: true };
+
 /** What may be left by code whose text nobody has seen. */
 export const anyTraces: Traces = {
+  plain: false,
   state: true,
   locks: true,
   prepared: true,
@@ -47,6 +55,7 @@ const localSetConfig =
 
 /** Reads a text for what it may leave behind. */
 export function tracesOf(text: string): Traces {
+  if (isPlain(text)) return plainTraces;
   if (!suspicious.test(text)) return noTraces;
   const custom = [...text.matchAll(customSet)].map((found) => settingName(found[1] ?? ''));
   let settings = false;
@@ -57,7 +66,15 @@ export function tracesOf(text: string): Traces {
     else if (name.includes('.')) custom.push(name);
   }
   const state = lasting.test(text);
-  return { state, locks: /advisory/i.test(text), prepared: /prepare/i.test(text), settings, custom, unnamed };
+  return {
+    plain: false,
+    state,
+    locks: /advisory/i.test(text),
+    prepared: /prepare/i.test(text),
+    settings,
+    custom,
+    unnamed,
+  };
 }
 
 /** As SQL spells it, in parts that may be quoted; as set_config takes it. */
