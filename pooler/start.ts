@@ -1,11 +1,12 @@
 /** The pooler without a door: pool, snapshot and transactions. `serve` calls it, the hop's server opens it to workers. */
+import { setImmediate } from 'node:timers/promises';
 import postgres, { type Sql } from 'postgres';
 import type { Config } from '../shared/config/resolve.ts';
 import type { Hop } from '../shared/hop/types.ts';
+import { withDocuments } from '../shared/openapi/documents.ts';
 import { MissingSchemaError } from '../shared/snapshot/catalog.ts';
 import { type ConfigSource, ConfigurationError } from './config/configuration.ts';
 import type { Observe } from './observation.ts';
-import { withDocuments } from './openapi/documents.ts';
 import { Pool } from './pool/index.ts';
 
 import { type Loaded, SnapshotSource, type SourceEvent } from './snapshot/source.ts';
@@ -154,7 +155,10 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
     defaults = session?.defaults ?? defaults;
   });
   await source.start(config);
-  const hop = withDocuments(createTransactor({ pool, database: () => facts }), () => source.current());
+  const hop = withDocuments(createTransactor({ pool, database: () => facts }), {
+    source: () => source.current(),
+    turn: setImmediate,
+  });
   const checked = checkedHop(hop, {
     current: () => source.current()?.snapshot ?? null,
     fresh: async () => (await source.fresh())?.snapshot ?? null,

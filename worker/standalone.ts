@@ -9,6 +9,7 @@ import type { Config } from '../shared/config/resolve.ts';
 import { type EdgerestFetch, fetchHandler, type HandlerOptions } from './fetch-handler.ts';
 import { HopConfigError } from './hop/address.ts';
 import type { DatabaseDriver } from './hop/database/batch.ts';
+import { withDatabaseDocuments } from './hop/database/documents.ts';
 import { DatabaseHop } from './hop/database/hop.ts';
 import { type Bindings, BindingsError, configOf } from './hop/database/load.ts';
 import { DatabaseStates } from './hop/database/states.ts';
@@ -56,8 +57,9 @@ export function createStandalone(
   const driver = driverOf(checkedConfig(env, report));
   const isolate = new Isolate();
   const database = new DatabaseStates(driver, env, report);
+  const hop = withDatabaseDocuments(new DatabaseHop(driver, () => database.facts), database);
   return fetchHandler(options, (waitUntil) => ({
-    hop: new DatabaseHop(driver, () => database.facts),
+    hop,
     states: new RemoteStates(database, isolate, waitUntil, { age: AGE, interval: INTERVAL }),
   }));
 }

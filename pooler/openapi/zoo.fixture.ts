@@ -1,16 +1,17 @@
 /** For tests: a zoo's database, and documents of it as two roles see them. */
 
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { resolveConfig } from '../../shared/config/resolve.ts';
 import { transactionRequest } from '../../shared/hop/request.fixture.ts';
 import type { Hop, TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
+import { withDocuments } from '../../shared/openapi/documents.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgres.ts';
 import { Pool } from '../pool/index.ts';
 import { loadSnapshot } from '../snapshot/load.ts';
 import { loadRoles } from '../snapshot/roles.ts';
 import { createTransactor } from '../transaction/transactor.ts';
 import { connect, parseConnectionString } from '../wire/index.ts';
-import { withDocuments } from './documents.ts';
 import { loadDocumentFacts } from './facts.ts';
 
 const login = uniqueName('login');
@@ -116,7 +117,7 @@ export async function hopOf(variables: Readonly<Record<string, string>> = {}): P
   const documentFacts = await loadDocumentFacts(database.sql, config);
   const facts = { snapshot: snapshot.version, config, trust: { kind: 'process' }, roles, plainDefaults: true } as const;
   const transactor = createTransactor({ pool, database: () => facts });
-  return withDocuments(transactor, () => ({ snapshot, roles, documentFacts, config, keys: null }));
+  return withDocuments(transactor, { source: () => ({ snapshot, documentFacts, config }), turn: setImmediate });
 }
 
 /** A request for the document of `api` as the reader. */

@@ -2,12 +2,13 @@
 import type { Sql } from 'postgres';
 import type { KeySet } from '../../shared/config/key-set.ts';
 import type { Config } from '../../shared/config/resolve.ts';
+import type { DocumentFacts } from '../../shared/openapi/facts.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { withKeys } from '../../shared/snapshot/version.ts';
 import type { RoleFacts } from '../../shared/transaction/role-facts.ts';
 import type { IssuerEvent } from '../keys/issuer.ts';
 import { KeySource } from '../keys/source.ts';
-import { type DocumentFacts, loadDocumentFacts } from '../openapi/facts.ts';
+import { loadDocumentFacts } from '../openapi/facts.ts';
 import type { ConnectionConfig } from '../wire/config.ts';
 import { singleConnection } from './client.ts';
 import { type Change, ChannelListener, type ListenerEvent } from './listener.ts';

@@ -5,12 +5,12 @@
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import postgres from 'postgres';
-import { documentPieces } from '../../pooler/openapi/document.ts';
-import { apiOf } from '../../pooler/openapi/documents.ts';
 import { loadDocumentFacts } from '../../pooler/openapi/facts.ts';
 import { loadCatalog } from '../../pooler/snapshot/load.ts';
 import { resolveConfig } from '../../shared/config/resolve.ts';
 import { workerSettings } from '../../shared/config/worker-settings.ts';
+import { documentPieces } from '../../shared/openapi/document.ts';
+import { apiOf } from '../../shared/openapi/documents.ts';
 import { buildSnapshot } from '../../shared/snapshot/build.ts';
 import { Schema } from '../../shared/snapshot/schema.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';

@@ -138,8 +138,24 @@ export function requests(database: () => StandaloneDatabase, ask: Ask): void {
     await sql`drop table api.made`;
   });
 
-  test('has no OpenAPI document', async () => {
-    expect((await ask('/')).status).toBe(404);
+  test('describes itself, as far as the role may see', async () => {
+    const document = async (headers: Record<string, string>) => {
+      const response = await ask('/', { headers });
+      expect([response.status, response.headers.get('content-type')]).toEqual([
+        200,
+        'application/openapi+json; charset=utf-8',
+      ]);
+      return await response.json();
+    };
+    const { sql } = database();
+    await sql`comment on table api.part is 'What an item is made of'`;
+    const ofAnon = await document({});
+    expect(Object.keys(ofAnon.definitions)).toEqual(['item', 'part']);
+    expect(ofAnon.definitions.part.description).toBe('What an item is made of');
+    expect(ofAnon.paths['/rpc/who'].get).toBeDefined();
+    const ofAuthor = await document(await as());
+    expect(Object.keys(ofAuthor.definitions)).toEqual(['file', 'item', 'part']);
+    expect((await ask('/', { method: 'HEAD' })).status).toBe(200);
   });
 
   test('a role that became privileged meanwhile is found out before anything runs', async () => {

@@ -9,6 +9,7 @@ import {
   SETTING_NAMES,
 } from '../../../shared/config/database-settings.ts';
 import { type Config, resolveConfig } from '../../../shared/config/resolve.ts';
+import { type DocumentFacts, documentFacts, factsQueries } from '../../../shared/openapi/facts.ts';
 import { hasSchemas, MissingSchemaError } from '../../../shared/snapshot/catalog.ts';
 import { catalogQueries, EMPTY_SEARCH_PATH } from '../../../shared/snapshot/queries.ts';
 import type { CatalogRows, ServerRow } from '../../../shared/snapshot/rows.ts';
@@ -43,10 +44,6 @@ export class LoadError extends Error {
   }
 }
 
-/** Nobody here writes the OpenAPI document; a function that takes its place is called as ever. */
-const withoutDocument = (config: Config): Config =>
-  config.dbRootSpec === null ? { ...config, openapiMode: 'disabled' } : config;
-
 /** The configuration of bindings and database. Throws BindingsError. */
 export function configOf(env: Bindings, database?: ReadonlyMap<string, string>): Config {
   const { config, errors } = resolveConfig({ env, ...(database && { database }) });
@@ -55,7 +52,7 @@ export function configOf(env: Bindings, database?: ReadonlyMap<string, string>):
     const path = JSON.stringify(config.jwtRoleClaimKey);
     throw new BindingsError([`jwt-role-claim-key is ${path}: it must be a path like $.role.`]);
   }
-  return withoutDocument(config);
+  return config;
 }
 
 /** What one load gives, but for the keys. */
@@ -110,12 +107,11 @@ export async function loadCatalog(driver: DatabaseDriver, env: Bindings): Promis
     hoistedSettings: config.dbHoistedTxSettings,
   });
   const { server, ...lists } = queries;
-  const ask = ({ text, parameters }: BatchStatement): BatchStatement => ({ text, parameters });
   const [roleSettings, , serverJson, ...rest] = await cells(driver, [
     statement(roleSettingsQuery(roles[0])),
     statement(EMPTY_SEARCH_PATH),
-    ask(server),
-    ...Object.values(lists).map(ask),
+    server,
+    ...Object.values(lists),
   ]);
   const serverRow = parsed<ServerRow>(serverJson);
   if (!hasSchemas(serverRow, config.dbSchemas)) throw new MissingSchemaError(serverRow, config.dbSchemas);
@@ -136,4 +132,12 @@ export async function loadCatalog(driver: DatabaseDriver, env: Bindings): Promis
       mediaHandlers: list('mediaHandlers'),
     },
   };
+}
+
+/** Loads what only the OpenAPI document needs; null where it is switched off. Throws LoadError. */
+export async function loadDocumentFacts(driver: DatabaseDriver, config: Config): Promise<DocumentFacts | null> {
+  const queries = factsQueries(config);
+  if (queries === null) return null;
+  const [, ...found] = await cells(driver, [statement(EMPTY_SEARCH_PATH), ...queries]);
+  return documentFacts(config, found);
 }

@@ -3,6 +3,8 @@ import { fetchKeySet } from '../../../shared/config/fetch-key-set.ts';
 import type { KeySet } from '../../../shared/config/key-set.ts';
 import type { Config } from '../../../shared/config/resolve.ts';
 import { workerSettings } from '../../../shared/config/worker-settings.ts';
+import type { DocumentParts } from '../../../shared/openapi/documents.ts';
+import type { DocumentFacts } from '../../../shared/openapi/facts.ts';
 import { buildSnapshot } from '../../../shared/snapshot/build.ts';
 import type { Snapshot } from '../../../shared/snapshot/types.ts';
 import { sameContent, withKeys } from '../../../shared/snapshot/version.ts';
@@ -11,7 +13,7 @@ import { fetchFailed } from '../pooler-client.ts';
 import type { StateFetcher } from '../remote-states.ts';
 import type { DatabaseDriver } from './batch.ts';
 import { DatabaseFacts } from './hop.ts';
-import { type Bindings, BindingsError, LoadError, loadCatalog } from './load.ts';
+import { type Bindings, BindingsError, LoadError, loadCatalog, loadDocumentFacts } from './load.ts';
 
 /** Milliseconds between two attempts to fetch an issuer's keys while there are none, or it is away. */
 const RETRY = 1000;
@@ -33,6 +35,7 @@ export class DatabaseStates implements StateFetcher {
   #facts: DatabaseFacts | null = null;
   #snapshot: Snapshot | null = null;
   #issued: Issued | null = null;
+  #document: { readonly version: string; readonly facts: DocumentFacts | null } | null = null;
 
   constructor(driver: DatabaseDriver, env: Bindings, report: (error: unknown) => void) {
     this.#driver = driver;
@@ -43,6 +46,18 @@ export class DatabaseStates implements StateFetcher {
   /** As of the last load; null before the first. */
   get facts(): DatabaseFacts | null {
     return this.#facts;
+  }
+
+  /** What the OpenAPI document is written from, loaded when it is asked for; null before the first load. Throws LoadError. */
+  async documentParts(): Promise<DocumentParts | null> {
+    const [facts, snapshot] = [this.#facts, this.#snapshot];
+    if (facts === null || snapshot === null) return null;
+    const { config } = facts;
+    const { version } = snapshot;
+    if (this.#document?.version !== version) {
+      this.#document = { version, facts: await loadDocumentFacts(this.#driver, config) };
+    }
+    return { snapshot, config, documentFacts: this.#document.facts };
   }
 
   /** Loads everything anew; where a key is looked for, the issuer's keys alone. Never throws. */

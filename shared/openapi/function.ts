@@ -1,5 +1,5 @@
 /** A function in the document: its path with its operations. */
-import { compareText } from '../../shared/snapshot/order.ts';
+import { compareText } from '../snapshot/order.ts';
 import { splitComment } from './comment.ts';
 import type { ApiFunction, FunctionParameter } from './functions.ts';
 import { array, arrayOrNone, type Member, object, objectOrNone, optional, reference, text } from './json.ts';

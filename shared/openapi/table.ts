@@ -1,5 +1,5 @@
 /** A table or view in the document: its definition, its parameters, its path. */
-import type { Column, Relationship, Table } from '../../shared/snapshot/types.ts';
+import type { Column, Relationship, Table } from '../snapshot/types.ts';
 import { splitComment } from './comment.ts';
 import type { ColumnFacts, TableFacts } from './facts.ts';
 import { array, arrayOrNone, type Member, member, object, objectOrNone, optional, reference, text } from './json.ts';

@@ -1,7 +1,7 @@
 /** The functions that a document describes. Their types are named as the search_path of the query lets them be. */
-import { compareBoolean, compareLists, compareNullable, compareText } from '../../shared/snapshot/order.ts';
-import { INPUTS } from '../../shared/snapshot/queries.ts';
-import type { ParameterRow } from '../../shared/snapshot/rows.ts';
+import { compareBoolean, compareLists, compareNullable, compareText } from '../snapshot/order.ts';
+import { INPUTS } from '../snapshot/queries.ts';
+import type { ParameterRow } from '../snapshot/rows.ts';
 
 export interface FunctionParameter {
   readonly name: string;

@@ -1,12 +1,9 @@
 /** Documents on demand: the hop's requests for one are answered here, all others go on. */
-import { setImmediate } from 'node:timers/promises';
-import type { Config } from '../../shared/config/resolve.ts';
-import type { CancelSignal } from '../../shared/hop/cancellation.ts';
-import type { Hop, TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
-import { Schema } from '../../shared/snapshot/schema.ts';
-import type { Snapshot } from '../../shared/snapshot/types.ts';
-import type { Loaded } from '../snapshot/source.ts';
-import { POSTGREST_VERSION } from '../version.ts';
+import type { Config } from '../config/resolve.ts';
+import type { CancelSignal } from '../hop/cancellation.ts';
+import type { Hop, TransactionOutcome, TransactionRequest } from '../hop/types.ts';
+import { Schema } from '../snapshot/schema.ts';
+import type { Snapshot } from '../snapshot/types.ts';
 import { addressOf } from './address.ts';
 import { type Api, documentPieces } from './document.ts';
 import type { DocumentFacts } from './facts.ts';
@@ -19,25 +16,52 @@ export interface DocumentSource {
   readonly config: Config;
 }
 
+/** What there is of that: without facts there is no document. */
+export type DocumentParts = Omit<DocumentSource, 'documentFacts'> & { readonly documentFacts: DocumentFacts | null };
+
+export interface DocumentOptions {
+  /** Null before the first load. What it rejects with, the hop does. */
+  readonly source: () => DocumentParts | null | Promise<DocumentParts | null>;
+  /** Lets other requests have their turn while a large document is written. */
+  readonly turn: () => Promise<unknown>;
+}
+
+/** The PostgREST whose API a document describes. */
+const POSTGREST_VERSION = '16.2';
+
 /** Characters that are written before other requests have their turn. */
 const TURN = 64 * 1024;
 
-/** Joins the pieces, a turn of the event loop for every 64 Ki of them. */
-async function gathered(pieces: Iterable<string>): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
+const encoder = new TextEncoder();
+
+/** Joins the pieces; after 64 Ki of them others have their turn. */
+async function gathered(pieces: Iterable<string>, turn: () => Promise<unknown>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
   let pending: string[] = [];
   let length = 0;
+  let size = 0;
+  const flush = (): void => {
+    const chunk = encoder.encode(pending.join(''));
+    chunks.push(chunk);
+    size += chunk.length;
+    pending = [];
+    length = 0;
+  };
   for (const piece of pieces) {
     pending.push(piece);
     length += piece.length;
     if (length < TURN) continue;
-    chunks.push(Buffer.from(pending.join('')));
-    pending = [];
-    length = 0;
-    await setImmediate();
+    flush();
+    await turn();
   }
-  chunks.push(Buffer.from(pending.join('')));
-  return Buffer.concat(chunks);
+  flush();
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return whole;
 }
 
 /** What the caller sees of a schema, with what is known of it here. `schema` is the source's snapshot. */
@@ -64,11 +88,11 @@ export function apiOf(source: DocumentSource, schema: Schema, name: string, visi
  * A hop that writes documents from `source`. What the caller sees is asked for in the request's own transaction, as the hop
  * runs any: role, settings and pre-request apply.
  */
-export function withDocuments(hop: Hop, source: () => Loaded | null): Hop {
+export function withDocuments(hop: Hop, { source, turn }: DocumentOptions): Hop {
   let schema: Schema | null = null;
 
   async function answer(request: TransactionRequest, signal: CancelSignal | null): Promise<TransactionOutcome> {
-    const loaded = source();
+    const loaded = await source();
     const mode = loaded?.config.openapiMode ?? 'disabled';
     if (loaded === null || loaded.documentFacts === null || mode === 'disabled') {
       return await hop.transaction({ ...request, statements: [] }, null, signal);
@@ -80,7 +104,7 @@ export function withDocuments(hop: Hop, source: () => Loaded | null): Hop {
     const visible = readVisible(outcome.statements[0], mode);
     if (schema?.snapshot !== snapshot) schema = new Schema(snapshot);
     const api = apiOf({ snapshot, documentFacts, config }, schema, request.schema, visible);
-    const body = await gathered(documentPieces(api));
+    const body = await gathered(documentPieces(api), turn);
     return { ...outcome, statements: [], body, length: body.length };
   }
 

@@ -1,6 +1,6 @@
 /** What of a schema a document shows: asked for under the caller's role, in the request's own transaction. */
-import type { Config } from '../../shared/config/resolve.ts';
-import type { Statement, StatementResult } from '../../shared/hop/types.ts';
+import type { Config } from '../config/resolve.ts';
+import type { Statement, StatementResult } from '../hop/types.ts';
 import { type ApiFunction, functionsQuery, readFunctions } from './functions.ts';
 
 export interface Visible {

@@ -1,5 +1,5 @@
 /** Where clients find the API: what the document says of host, base path and scheme. */
-import type { Config } from '../../shared/config/resolve.ts';
+import type { Config } from '../config/resolve.ts';
 
 export interface Address {
   readonly scheme: 'http' | 'https';
