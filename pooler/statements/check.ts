@@ -10,6 +10,9 @@ import { NotOurs } from './scanner.ts';
 const MEMORY = 8 * 1024 * 1024;
 const LONGEST = 32 * 1024;
 
+/** Texts that are compared with before the others are looked up. */
+const RECENT = 16;
+
 const NONE: readonly Routine[] = [];
 type Settings = TransactionRequest['settings'];
 
@@ -21,6 +24,8 @@ export class MessageCheck {
   readonly snapshot: Snapshot;
   readonly #schemas: ReadonlySet<string>;
   readonly #good = new Map<string, Kind>();
+  /** Some of them. */
+  readonly #recent: { readonly text: string; readonly kind: Kind }[] = [];
   #names: Names | null = null;
   #remembered = 0;
 
@@ -54,17 +59,48 @@ export class MessageCheck {
 
   /** What a statement is, or how far it is one of the worker's. */
   #kindOf(text: string): Kind | number {
+    const recent = this.#recently(text);
+    if (recent !== null) return recent;
     const known = this.#good.get(text);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#seen(text, known);
+      return known;
+    }
     this.#names ??= new Names(this.snapshot);
     try {
       const kind = readStatement(text, this.#names);
-      if (text.length <= LONGEST) this.#remember(text, kind);
+      if (text.length <= LONGEST) {
+        this.#remember(text, kind);
+        this.#seen(text, kind);
+      }
       return kind;
     } catch (error) {
       if (error instanceof NotOurs) return error.at;
       throw error;
     }
+  }
+
+  /** Comparing with a text of the same length costs a small part of what hashing it for the map does. */
+  #recently(text: string): Kind | null {
+    const recent = this.#recent;
+    for (let i = 0; i < recent.length; i++) {
+      const entry = recent[i];
+      if (entry?.text !== text) continue;
+      // What is asked for most gets to the front.
+      const before = recent[i - 1];
+      if (before !== undefined) {
+        recent[i - 1] = entry;
+        recent[i] = before;
+      }
+      return entry.kind;
+    }
+    return null;
+  }
+
+  /** It takes the place of the one that was seen least. */
+  #seen(text: string, kind: Kind): void {
+    if (this.#recent.length === RECENT) this.#recent.pop();
+    this.#recent.push({ text, kind });
   }
 
   #remember(text: string, kind: Kind): void {

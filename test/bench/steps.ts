@@ -4,6 +4,7 @@
  */
 import { fixedConfig } from '../../pooler/config/configuration.ts';
 import { startPooler } from '../../pooler/start.ts';
+import { MessageCheck } from '../../pooler/statements/check.ts';
 import { type FlightPlan, FlightWriter } from '../../pooler/transaction/flight.ts';
 import { Batch } from '../../pooler/wire/batch.ts';
 import { encodeBatch } from '../../pooler/wire/encode.ts';
@@ -114,6 +115,7 @@ async function stepsOf(name: LoadName, { config, state, hop }: Loaded): Promise<
   };
   const transaction = ({ plan, request, statements }: ReturnType<typeof compiled>): TransactionRequest =>
     transactionRequest(plan, request, caller, version, statements);
+  const check = new MessageCheck(state.schema.snapshot);
   const flights = new FlightWriter(config);
   const flight = (asked: TransactionRequest): FlightPlan =>
     flights.write(asked, payload, identity, {
@@ -145,6 +147,7 @@ async function stepsOf(name: LoadName, { config, state, hop }: Loaded): Promise<
     step('plan', parsed, plan),
     step('compile', planned, statements),
     step('transaction', compiled, transaction),
+    step('check', asked, (request) => check.refusal(request)),
     step('flight', asked, flight),
     step('encode', () => flight(asked()), encoding(flight(asked()))),
     step('respond', planned, ({ plan, request }) => respond(plan, request, outcome, settings)),
