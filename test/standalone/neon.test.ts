@@ -85,7 +85,8 @@ describe('the endpoint', () => {
   });
 
   test.each([
-    [{ PGRST_DB_URI: 'host=localhost user=me password=the-secret' }, /db-uri must be a URL/],
+    [{ PGRST_DB_URI: 'host=localhost user=me password=the-secret' }, /PGRST_DB_URI must be a URL/],
+    [{ PGRST_DB_URI: '' }, /PGRST_DB_URI must be a URL/],
     [{ EDGEREST_SQL_URL: 'http://db.example.com/sql' }, /EDGEREST_SQL_URL must be https/],
     [{ EDGEREST_SQL_URL: 'https://user:the-secret@db.example.com/sql' }, /The bindings of the worker are wrong/],
   ])('that is not safe stops it: %j', (more, words) => {

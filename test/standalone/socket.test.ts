@@ -55,6 +55,10 @@ describe('bindings', () => {
     expect(reported.join()).toMatch(words);
   });
 
+  test('that name no database stop it', () => {
+    expect(create({})).toThrow('There is neither PGRST_DB_URI nor the binding HYPERDRIVE.');
+  });
+
   test('that lead nowhere are a 503 that says so, without the password', async () => {
     const edgerest = createHyperdrive({
       bindings: { ...database.bindings, PGRST_DB_URI: 'postgresql://nobody:the-secret@127.0.0.1:1/db' },

@@ -68,8 +68,8 @@ function parsed(text: string): unknown {
 
 /** Endpoints take a connection string that is a URL. Throws HopConfigError. */
 function checkedUri(dbUri: string): string {
-  if (/^postgres(ql)?:\/\//.test(dbUri) && URL.canParse(dbUri)) return dbUri;
-  throw new HopConfigError('db-uri must be a URL such as postgresql://user:password@host/database.');
+  if (/^postgres(ql)?:\/\//.test(dbUri) && URL.canParse(dbUri) && new URL(dbUri).hostname !== '') return dbUri;
+  throw new HopConfigError('PGRST_DB_URI must be a URL such as postgresql://user:password@host/database.');
 }
 
 /**
