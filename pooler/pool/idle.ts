@@ -20,9 +20,9 @@ export class IdleSlots {
   }
 
   /**
-   * Takes the login's connection that has the scope's statements, or else has room for them: of several the one used last, so that few
-   * connections do what few can. Where all are full of others' statements, it is the one that the scope prefers of those that are idle:
-   * always the same, so that the statements of many scopes are divided among the connections.
+   * Takes the login's connection that has the scope's statements; else the one used last that has room for them, so that few connections
+   * do what few can; else, where all are full of others' statements, any. Of several it is the one that the scope prefers: always the same,
+   * so that the statements of many scopes are divided among the connections instead of driving each other out of all of them.
    */
   take(account: Account, scope: string): Slot | null {
     for (;;) {
@@ -35,27 +35,27 @@ export class IdleSlots {
   }
 
   #placeOf(account: Account, scope: string): number {
+    const last = this.#slots.at(-1);
+    if (last?.account === account && last.scope === scope) return this.#slots.length - 1;
+    const hash = hashOf(scope);
+    const owner = { place: -1, weight: -1 };
+    const any = { place: -1, weight: -1 };
     let roomy = -1;
-    let preferred = -1;
-    let most = -1;
-    let hash: number | null = null;
     for (let place = this.#slots.length - 1; place >= 0; place--) {
       const slot = this.#slots[place];
       if (slot?.account !== account) continue;
-      if (slot.scope === scope || slot.connection.hasStatementsOf(scope)) return place;
-      if (roomy >= 0) continue;
-      if (slot.connection.hasRoomForStatements) {
-        roomy = place;
-        continue;
-      }
-      // Rendezvous hashing: everyone's order of preference is another one, and changes little when connections come and go.
-      hash ??= hashOf(scope);
+      // Rendezvous hashing: every scope's order of preference is another one, and changes little when connections come and go.
       const weight = Math.imul(hash ^ slot.salt, 0x9e3779b1) >>> 0;
-      if (weight <= most) continue;
-      most = weight;
-      preferred = place;
+      const has = slot.scope === scope || slot.connection.hasStatementsOf(scope);
+      const best = has ? owner : any;
+      if (weight > best.weight) {
+        best.place = place;
+        best.weight = weight;
+      }
+      if (roomy < 0 && slot.connection.hasRoomForStatements) roomy = place;
     }
-    return roomy >= 0 ? roomy : preferred;
+    if (owner.place >= 0) return owner.place;
+    return roomy >= 0 ? roomy : any.place;
   }
 
   /** The one idle longest of those that are meant. */

@@ -6,7 +6,7 @@ import { connect, type Flight, parseConnectionString } from '../../pooler/wire/i
 import { closedLoop, median } from './closed-loop.ts';
 
 const SIZE = 8;
-const ROLES = [8, 50, 150] as const;
+const ROLES = [8, 50, 150, 400] as const;
 /** Half as many as connections: some are idle. Twice as many: whoever waits takes the next that is free. */
 const CLIENTS = [4, 16] as const;
 /** Statements of each role. */
@@ -61,10 +61,21 @@ function flightOf(role: string, table: number, scope: string): Flight {
 /** How the requests of a role are told apart: by nothing, by the names of its statements, and by the connection as well. */
 type Way = 'one name' | 'names' | 'affinity';
 
-/** Microseconds of the database's processor time for each request. */
-async function cpu(uri: string, roles: number, clients: number, way: Way, seconds: number): Promise<number> {
+interface Cost {
+  /** Microseconds of the database's processor time for each request. */
+  readonly cpu: number;
+  /** How many of a hundred statements had to be prepared. */
+  readonly prepared: number;
+}
+
+async function measure(uri: string, roles: number, clients: number, way: Way, seconds: number): Promise<Cost> {
   const config = parseConnectionString(uri, {});
-  const pool = new Pool({ size: SIZE, acquisitionTimeout: 60_000, connect: () => connect(config) });
+  const statementUses = { hits: 0, misses: 0 };
+  const pool = new Pool({
+    size: SIZE,
+    acquisitionTimeout: 60_000,
+    connect: () => connect(config, { statementUses }),
+  });
   let n = 0;
   const ask = () => {
     // Requests of the roles come mixed, the same way each time.
@@ -76,13 +87,15 @@ async function cpu(uri: string, roles: number, clients: number, way: Way, second
   const backends = leases.map(({ connection }) => connection.processId);
   for (const lease of leases) lease.release();
   const callers = Array.from({ length: clients }, () => ask);
-  // Until the statements that can be kept are prepared.
-  await closedLoop(callers, 6 * seconds);
+  // Until the statements that can be kept are prepared, and run often enough for a plan that is kept.
+  await closedLoop(callers, 3 * seconds);
+  const { misses } = statementUses;
   const before = await processorTime(backends);
   const { count } = await closedLoop(callers, seconds);
   const after = await processorTime(backends);
+  const prepared = ((statementUses.misses - misses) / count) * 100;
   await pool.drain();
-  return ((after - before) / count) * 1e6;
+  return { cpu: ((after - before) / count) * 1e6, prepared };
 }
 
 /** Seconds that processes have used, in steps of the kernel's clock (proc(5): fields 14 and 15, in hundredths). */
@@ -96,23 +109,28 @@ async function processorTime(pids: readonly number[]): Promise<number> {
   return ticks / 100;
 }
 
-/** The database's processor time with one name for all roles and with names alone, as multiples of what it is with affinity. Linux only. */
+/** What the statements cost with one name for all roles, with a name for each, and with affinity. Linux only. */
 export async function measureAffinity(uri: string, rounds: number, seconds: number): Promise<string> {
   await prepare(uri);
   const lines = [
-    `affinity: ${SIZE} connections, ${TABLES} statements of each role under row-level security, the database's processor time`,
+    `affinity: ${SIZE} connections, ${TABLES} statements of each role under row-level security`,
+    '  processor time of the database as a multiple of that with affinity; statements prepared anew, of a hundred requests',
   ];
   for (const clients of CLIENTS) {
     for (const roles of ROLES) {
-      const one: number[] = [];
-      const names: number[] = [];
+      const ways: readonly Way[] = ['one name', 'names', 'affinity'];
+      const costs = new Map<Way, Cost[]>(ways.map((way) => [way, []]));
       for (let round = 0; round < rounds; round++) {
-        const affinity = await cpu(uri, roles, clients, 'affinity', seconds);
-        one.push((await cpu(uri, roles, clients, 'one name', seconds)) / affinity);
-        names.push((await cpu(uri, roles, clients, 'names', seconds)) / affinity);
+        for (const way of ways) costs.get(way)?.push(await measure(uri, roles, clients, way, seconds));
       }
-      const load = `${String(clients).padStart(2)} clients, ${String(roles).padStart(3)} roles`;
-      lines.push(`  ${load}   one name × ${median(one).toFixed(2)}   names × ${median(names).toFixed(2)}`);
+      const middle = (way: Way, of: (cost: Cost) => number): number => median((costs.get(way) ?? []).map(of));
+      const cpu = (way: Way): string =>
+        (middle(way, (cost) => cost.cpu) / middle('affinity', (cost) => cost.cpu)).toFixed(2);
+      const prepared = (way: Way): string => middle(way, (cost) => cost.prepared).toFixed(1);
+      lines.push(
+        `  ${String(clients).padStart(2)} clients, ${String(roles).padStart(3)} roles` +
+          `   one name × ${cpu('one name')}   names × ${cpu('names')}, ${prepared('names')}   affinity ${prepared('affinity')}`,
+      );
     }
   }
   return `${lines.join('\n')}\n`;

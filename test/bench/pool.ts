@@ -12,7 +12,7 @@ const SECONDS = 3;
 
 const benches = {
   fairness: (uri: string) => measureFairness(uri, ROUNDS, SECONDS),
-  affinity: (uri: string) => measureAffinity(uri, ROUNDS, 1),
+  affinity: (uri: string) => measureAffinity(uri, 1, 2),
   recovery: () => measureRecovery(5),
 } as const;
 
