@@ -41,4 +41,4 @@ export function createEdgerest(options: EdgerestOptions): EdgerestFetch {
 }
 
 const poolerClient = (url: string, secret: string, alternatives: boolean): PoolerClient =>
-  isOfSocket(url) ? new SocketHop({ url, secret }) : new HttpHop({ url, secret, alternatives });
+  isOfSocket(url) ? new SocketHop({ url, secret, alternatives }) : new HttpHop({ url, secret, alternatives });

@@ -30,7 +30,7 @@ export interface SocketOptions {
   readonly hop: Hop;
   readonly limits: DecodeLimits;
   readonly secrets: Secrets;
-  /** Whether no more streams are taken. */
+  /** Whether the pooler is about to end. */
   readonly isStopping: () => boolean;
   /** A stream has been opened. */
   readonly onStream: () => void;
@@ -94,12 +94,12 @@ export class HopSocket implements Outlet {
     if (this.#isLeaving) this.#leave();
   }
 
-  /** Tells the worker that no more streams are taken. */
+  /** Tells the worker that the pooler is about to end: one that knows another goes there, the others are served as long as it lasts. */
   announceEnd(): void {
     if (this.#isWelcome) this.send(encodeFrame('going away', 0));
   }
 
-  /** Closes when all that is open has been answered. */
+  /** Takes no more streams, and closes when all that is open has been answered. */
   end(): void {
     this.#isLeaving = true;
     this.#leave();
@@ -208,7 +208,7 @@ export class HopSocket implements Outlet {
     this.#highest = id;
     this.#options.onStream();
     const stream = new SocketStream(id, this);
-    if (this.#options.isStopping()) stream.refuse(refuse(503, 'stopping', 'The pooler is about to end.'));
+    if (this.#isLeaving) stream.refuse(refuse(503, 'stopping', 'The pooler is about to end.'));
     else if (this.#streams.size >= MOST_STREAMS) {
       stream.refuse(refuse(503, 'streams', `A socket has at most ${MOST_STREAMS} streams at a time.`));
     } else {

@@ -11,7 +11,6 @@ import {
   encodeHello,
   FRAME_SIZE,
   type Frame,
-  readAnswerFrame,
   SOCKET_PROTOCOL,
   WINDOW,
 } from '../../shared/hop/frames.ts';
@@ -458,34 +457,40 @@ describe('a socket that is lost', () => {
 });
 
 describe('a server that stops', () => {
-  test('says so, answers what it has accepted, and takes no more', async () => {
+  test('says so, serves who knows no other until nothing comes, and answers what it has accepted', async () => {
     const came = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
     const large = longText(1_000_000);
-    const { hop, port, server, seen } = await start(async () => {
+    const { hop, port, server, seen } = await start(async ({ path }) => {
+      if (path === '/') return done;
       came.resolve();
       await go.promise;
       return result(slowBody(large).body, large.length);
     });
-    const one = hop();
-    const outcome = one.transaction(write, null, null);
-    await came.promise;
+    const loyal = hop();
+    const other = hop({ alternatives: true });
     const stubborn = await raw(port, encodeHello(secret));
-    const frames = framesUntil(stubborn, 'answer');
-    await framesUntil(stubborn, 'welcome');
+    const frames = framesUntil(stubborn, 'going away');
+    const code = once(stubborn, 'close');
+    expect(await other.transaction(write, null, null)).toEqual(done);
+    const outcome = other.transaction({ ...write, path: '/long' }, null, null);
+    await came.promise;
     const closed = server.close(10_000);
-    stubborn.send(encodeFrame('message', 1, encodeRequest(write, null), true));
-    const answer = (await frames).find(({ kind }) => kind === 'answer');
-    expect(readAnswerFrame(answer?.data ?? new Uint8Array(0))?.facts).toContain('"stopping"');
-    expect((await frames).map(({ kind }) => kind)).toContain('going away');
-    // This one has heard it, and is refused at the door.
-    expect(await kindOf(one.transaction(write, null, null))).toBe('unavailable connect');
+    await frames;
+    expect(await loyal.transaction(write, null, null)).toEqual(done);
+    // One that knows another does not come again: its first socket is left, and a second one is told at once.
+    expect(await kindOf(other.transaction(write, null, null))).toBe('unavailable connect');
+
+    // Nothing has come for a while. What comes now has not run.
+    await vi.waitFor(() => expect(server.server.listening).toBe(false), 5000);
+    for (let n = 0; n < 3; n++) {
+      expect(await kindOf(loyal.transaction(write, null, null))).toMatch(/^(unavailable connect|refused stopping)$/);
+    }
+    expect((await code)[0]).toBe(CLOSE.ended);
+    expect(seen).toHaveLength(3);
     go.resolve();
     expect((await bodyOf(outcome)).equals(large)).toBe(true);
-    const [code] = await once(stubborn, 'close');
-    expect(code).toBe(CLOSE.ended);
     await closed;
-    expect(seen).toHaveLength(1);
   });
 
   test('cuts what does not end in time', async () => {

@@ -34,19 +34,21 @@ export class HopSockets {
   /** Answers a request that asks for another protocol. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => undefined);
-    const failure = this.#refusalOf(request);
+    const isOurs = request.url?.split('?', 1)[0] === SOCKET_PATH;
     const from = request.socket.remoteAddress ?? 'a closed connection';
-    if (failure === null) {
+    if (isOurs) {
       this.#server.handleUpgrade(request, socket, head, (opened) => this.#opened(opened, from));
       return;
     }
+    const failure = refuse(404, 'endpoint', 'No such endpoint.');
     this.#options.onRefused(failure, from);
     const { header } = encodeFailure({ ok: false, snapshot: null, failure });
-    const status = `${failure.status} ${failure.status === 503 ? 'Service Unavailable' : 'Not Found'}`;
-    socket.end(`HTTP/1.1 ${status}\r\n${FAILURE_HEADER}: ${header}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+    socket.end(
+      `HTTP/1.1 404 Not Found\r\n${FAILURE_HEADER}: ${header}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+    );
   }
 
-  /** Tells all workers that no more streams are taken. */
+  /** Tells all workers that the pooler is about to end. */
   announceEnd(): void {
     for (const socket of this.#sockets) socket.announceEnd();
   }
@@ -62,11 +64,6 @@ export class HopSockets {
     for (const socket of this.#sockets) socket.end();
     await promise;
     clearTimeout(timer);
-  }
-
-  #refusalOf({ url }: IncomingMessage): Refused | null {
-    if (url?.split('?', 1)[0] !== SOCKET_PATH) return refuse(404, 'endpoint', 'No such endpoint.');
-    return this.#options.isStopping() ? refuse(503, 'stopping', 'The pooler is about to end.') : null;
   }
 
   #opened(socket: WebSocket, from: string): void {

@@ -135,11 +135,23 @@ test.each([
     { EDGEREST_POOLER_TLS_CERT: 'cert.pem' },
     'EDGEREST_POOLER_TLS_CERT and EDGEREST_POOLER_TLS_KEY belong together: set both or none.',
   ],
+  [
+    { EDGEREST_POOLER_URL: 'https://one.example.com,ftp://two.example.com' },
+    'EDGEREST_POOLER_URL is "https://one.example.com,ftp://two.example.com": it must be https or wss URLs without path, with commas between, such as https://pooler.example.com.',
+  ],
   [{ PGRST_DB_SCHEMSA: 'api' }, 'PGRST_DB_SCHEMSA is not a parameter. Did you mean PGRST_DB_SCHEMAS?'],
   [{ EDGEREST_POOL_SECRET: 'x' }, 'EDGEREST_POOL_SECRET is not a parameter. Did you mean EDGEREST_POOLER_SECRET?'],
   [{ PGRST_ENTIRELY_SOMETHING_ELSE: 'x' }, 'PGRST_ENTIRELY_SOMETHING_ELSE is not a parameter.'],
 ])('%j stops the start', (env, message) => {
   expect(errorsOf(env)).toEqual([message]);
+});
+
+test('the addresses of poolers are a list, of http and of WebSockets', () => {
+  const urlOf = (url: string): string | null => configOf({ EDGEREST_POOLER_URL: url }).poolerUrl;
+  expect(urlOf('https://one.example.com/, wss://two.example.com')).toBe(
+    'https://one.example.com,wss://two.example.com',
+  );
+  expect(urlOf('ws://127.0.0.1:3010')).toBe('ws://127.0.0.1:3010');
 });
 
 test('all errors are told at once, and none of them holds a secret', () => {

@@ -47,12 +47,21 @@ const refusalOf = (code: number): NoConnection['refusal'] => {
   return code === CLOSE.version ? 'version' : null;
 };
 
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly secret: string;
+  readonly times: SocketTimes;
+  /** Whether the worker knows other poolers: then it leaves one that is about to end. */
+  readonly alternatives: boolean;
+  /** Called once, when it can carry nothing any more. */
+  readonly onLost: () => void;
+}
+
 export class SocketConnection implements StreamOutlet {
   readonly #socket: WebSocket;
-  readonly #times: SocketTimes;
+  readonly #options: ConnectionOptions;
   readonly #streams = new OpenStreams<ClientStream>();
   readonly #most: number;
-  readonly #onLost: () => void;
   readonly #checking: ReturnType<typeof setInterval>;
   #waiting: readonly (() => void)[] = [];
   #stream = 0;
@@ -61,13 +70,9 @@ export class SocketConnection implements StreamOutlet {
   #isLeaving = false;
   #isLost = false;
 
-  /** Opens a connection, or says why there is none. `onLost` is called once, when it can carry nothing any more. Never rejects. */
-  static open(
-    url: string,
-    secret: string,
-    times: SocketTimes,
-    onLost: () => void,
-  ): Promise<SocketConnection | NoConnection> {
+  /** Opens a connection, or says why there is none. Never rejects. */
+  static open(options: ConnectionOptions): Promise<SocketConnection | NoConnection> {
+    const { url, secret, times } = options;
     return new Promise((resolve) => {
       let socket: WebSocket;
       try {
@@ -95,19 +100,18 @@ export class SocketConnection implements StreamOutlet {
           return;
         }
         clearTimeout(timer);
-        resolve(new SocketConnection(socket, most, times, onLost));
+        resolve(new SocketConnection(socket, most, options));
       };
     });
   }
 
-  private constructor(socket: WebSocket, most: number, times: SocketTimes, onLost: () => void) {
+  private constructor(socket: WebSocket, most: number, options: ConnectionOptions) {
     this.#socket = socket;
     this.#most = most;
-    this.#times = times;
-    this.#onLost = onLost;
+    this.#options = options;
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code }) => this.#lose(code === CLOSE.ended);
-    this.#checking = setInterval(() => this.#check(), times.silence / 2);
+    this.#checking = setInterval(() => this.#check(), options.times.silence / 2);
   }
 
   /** Whether another stream may be opened. */
@@ -117,14 +121,14 @@ export class SocketConnection implements StreamOutlet {
 
   /** Whether nothing was heard for so long that it may not be there any more. */
   get isSilent(): boolean {
-    return Date.now() - this.#heard >= this.#times.silence;
+    return Date.now() - this.#heard >= this.#options.times.silence;
   }
 
   /** Asks whether the pooler is there; where it says nothing, the connection is lost. */
   async isThere(): Promise<boolean> {
     this.send(encodeFrame('ping', 0));
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => this.#lose(), this.#times.pong);
+      const timer = setTimeout(() => this.#lose(), this.#options.times.pong);
       const done = (): void => {
         clearTimeout(timer);
         resolve();
@@ -186,7 +190,7 @@ export class SocketConnection implements StreamOutlet {
     clearInterval(this.#checking);
     this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket.close(CLOSE.done);
-    this.#onLost();
+    this.#options.onLost();
     for (const stream of this.#streams.all()) stream.lose(hasEnded);
     this.#hear();
   }
@@ -202,10 +206,10 @@ export class SocketConnection implements StreamOutlet {
   #check(): void {
     const now = Date.now();
     if (this.#streams.size === 0) {
-      if (now - this.#used >= this.#times.idle) this.#lose();
+      if (now - this.#used >= this.#options.times.idle) this.#lose();
       return;
     }
-    if (now - this.#heard >= 2 * this.#times.silence) this.#lose();
+    if (now - this.#heard >= 2 * this.#options.times.silence) this.#lose();
     else if (this.isSilent) this.send(encodeFrame('ping', 0));
   }
 
@@ -219,7 +223,7 @@ export class SocketConnection implements StreamOutlet {
   #dispatch({ kind, stream: id, data, last }: Frame): boolean {
     switch (kind) {
       case 'going away':
-        this.#leave();
+        if (this.#options.alternatives) this.#leave();
         return true;
       case 'ping':
         this.send(encodeFrame('pong', 0));

@@ -15,13 +15,21 @@ import {
   type PoolerClient,
   transportFailure,
 } from './pooler-client.ts';
-import { type NoConnection, SOCKET_TIMES, SocketConnection, type SocketTimes } from './socket-connection.ts';
+import {
+  type ConnectionOptions,
+  type NoConnection,
+  SOCKET_TIMES,
+  SocketConnection,
+  type SocketTimes,
+} from './socket-connection.ts';
 
 export interface SocketHopOptions {
   /** One of `EDGEREST_POOLER_URL`, checked: wss, or ws on loopback. */
   readonly url: string;
   /** `EDGEREST_POOLER_SECRET`. */
   readonly secret: string;
+  /** Whether the worker knows other poolers, and is to be sent there by one that ends. */
+  readonly alternatives?: boolean;
   readonly times?: SocketTimes;
 }
 
@@ -30,9 +38,7 @@ const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 1000;
 
 export class SocketHop implements PoolerClient {
-  readonly #url: string;
-  readonly #secret: string;
-  readonly #times: SocketTimes;
+  readonly #options: Omit<ConnectionOptions, 'onLost'>;
   readonly #http: HttpHop;
   /** Those that carry something, or may. Mostly one. */
   #connections: readonly SocketConnection[] = [];
@@ -43,10 +49,8 @@ export class SocketHop implements PoolerClient {
   #last: NoConnection = { refusal: null };
 
   /** Throws HopConfigError where the secret is too short. */
-  constructor({ url, secret, times = SOCKET_TIMES }: SocketHopOptions) {
-    this.#url = url + SOCKET_PATH;
-    this.#secret = checkedSecret(secret);
-    this.#times = times;
+  constructor({ url, secret, alternatives = false, times = SOCKET_TIMES }: SocketHopOptions) {
+    this.#options = { url: url + SOCKET_PATH, secret: checkedSecret(secret), times, alternatives };
     this.#http = new HttpHop({ url: url.replace(/^ws/, 'http'), secret });
   }
 
@@ -99,10 +103,10 @@ export class SocketHop implements PoolerClient {
 
   async #open(): Promise<SocketConnection | NoConnection> {
     let opened: SocketConnection | NoConnection | null = null;
-    const lost = (): void => {
+    const onLost = (): void => {
       this.#connections = this.#connections.filter((connection) => connection !== opened);
     };
-    opened = await SocketConnection.open(this.#url, this.#secret, this.#times, lost);
+    opened = await SocketConnection.open({ ...this.#options, onLost });
     this.#opening = null;
     if (!(opened instanceof SocketConnection)) return this.#failed(opened);
     this.#failures = 0;
