@@ -26,6 +26,8 @@ export interface Program {
   readonly pid: number;
   /** Milliseconds of processor time until now, of all its processes; null where the system has no /proc. */
   cpu(): Promise<number | null>;
+  /** Bytes of memory that the program itself has had at the most; null where the system has no /proc. */
+  memory(): Promise<number | null>;
   /** Asks it to end and waits until it has. */
   stop(): Promise<void>;
 }
@@ -62,7 +64,7 @@ export async function startProgram(
     await sleep(50);
   }
   const pid = child.pid ?? 0;
-  return { port, pid, cpu: () => cpuTime(pid), stop };
+  return { port, pid, cpu: () => cpuTime(pid), memory: () => peakMemory(pid), stop };
 }
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
@@ -78,6 +80,13 @@ async function answers(port: number): Promise<boolean> {
 
 /** Milliseconds of a tick of /proc's clock: USER_HZ is 100 on every platform that Node runs on. */
 const TICK = 10;
+
+/** The most memory that a process has had (proc(5): VmHWM). */
+async function peakMemory(pid: number): Promise<number | null> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(status)?.[1];
+  return kilobytes === undefined ? null : Number(kilobytes) * 1024;
+}
 
 /** User and system time of a process and of what it has started (proc(5)). */
 export async function cpuTime(pid: number): Promise<number | null> {

@@ -10,6 +10,8 @@ import { type Kind, token } from './questions.ts';
 import { BOUND, type Place, POOL_SIZE, type System } from './system.ts';
 
 const CLIENTS = 12;
+/** A long run has faults at its beginning and goes on without: each takes its time, whatever the number of requests. */
+const MOST = 10;
 
 /** What every run asks. */
 export const ORDINARY: readonly [Kind, ...Kind[]] = [
@@ -40,7 +42,7 @@ export interface Run {
   readonly patience?: number;
   /**
    * Goes wrong again and again, this many milliseconds after the last time; so often at least, however many requests that takes, and
-   * then as long as there are requests to send. 0 times: until all have been answered.
+   * at most ten times as often. 0 times: until all have been answered.
    */
   readonly fault?: { readonly every: number; readonly times: number; readonly happens: () => Promise<void> };
   /** Ends what went wrong. */
@@ -76,7 +78,8 @@ export async function run(system: System, place: Place, sql: postgres.Sql, optio
   let over = false;
   let happened = 0;
   let left = requests;
-  const goesOn = (times: number): boolean => !over && (times === 0 || left > 0 || happened < times);
+  const goesOn = (times: number): boolean =>
+    !over && (times === 0 || happened < times || (left > 0 && happened < times * MOST));
   const trouble = (async () => {
     for (; fault !== undefined && goesOn(fault.times); happened++) {
       await sleep(fault.every);
