@@ -1,6 +1,6 @@
 /** Clients that write and read without a pause, and remember everything that they were answered. */
 import { randomUUID } from 'node:crypto';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Reply {
   readonly status: number;
@@ -50,7 +50,7 @@ export function startLoad(ways: readonly Send[]): Load {
     answers: () => answered,
     more: async (count) => {
       const until = answered + count;
-      while (answered < until && failures.length === 0) await turn();
+      while (answered < until && failures.length === 0) await sleep(10);
     },
     stop: async () => {
       stopping = true;

@@ -99,31 +99,35 @@ async function checkWritten(written: readonly string[]): Promise<void> {
   expect(rows.map(({ nonce }) => nonce).toSorted()).toEqual(written.toSorted());
 }
 
-test.each(['serve', 'pooler'] as const)('two of %s: a reload of both, then a restart of each', async (kind) => {
-  await database.sql`delete from entry`;
-  const nodes = [await startNode(kind), await startNode(kind)];
-  balancer = await balance(nodes.map(({ port }) => port));
-  const load = startLoad(clientsOf[kind](balancer.port));
-  await load.more(100);
+test.each(['serve', 'pooler'] as const)(
+  'two of %s: a reload of both, then a restart of each',
+  { timeout: 120_000 },
+  async (kind) => {
+    await database.sql`delete from entry`;
+    const nodes = [await startNode(kind), await startNode(kind)];
+    balancer = await balance(nodes.map(({ port }) => port));
+    const load = startLoad(clientsOf[kind](balancer.port));
+    await load.more(100);
 
-  await database.sql.unsafe(`create or replace view ${uniqueName('seen')} as select 1 as one; notify pgrst`).simple();
-  for (const { process } of nodes) {
-    await until(process, () => process.said().split('Schema cache loaded').length > 2);
-  }
-  await load.more(100);
+    await database.sql.unsafe(`create or replace view ${uniqueName('seen')} as select 1 as one; notify pgrst`).simple();
+    for (const { process } of nodes) {
+      await until(process, () => process.said().split('Schema cache loaded').length > 2);
+    }
+    await load.more(100);
 
-  for (const [index, { process, port }] of nodes.entries()) {
-    process.child.kill('SIGTERM');
-    expect(await process.exited).toBe(0);
-    await load.more(50);
-    await startNode(kind, port);
-    const before = balancer.given[index];
-    // Who keeps connections has them at the other node: somebody new has to come.
-    while (balancer.given[index] === before) await direct(balancer.port, 1)('GET', '/');
-    await load.more(50);
-  }
-  const { written, failures } = await load.stop();
-  expect(failures).toEqual([]);
-  expect(written.length).toBeGreaterThan(150);
-  await checkWritten(written);
-});
+    for (const [index, { process, port }] of nodes.entries()) {
+      process.child.kill('SIGTERM');
+      expect(await process.exited).toBe(0);
+      await load.more(50);
+      await startNode(kind, port);
+      const before = balancer.given[index];
+      // Who keeps connections has them at the other node: somebody new has to come.
+      while (balancer.given[index] === before) await direct(balancer.port, 1)('GET', '/');
+      await load.more(50);
+    }
+    const { written, failures } = await load.stop();
+    expect(failures).toEqual([]);
+    expect(written.length).toBeGreaterThan(150);
+    await checkWritten(written);
+  },
+);
