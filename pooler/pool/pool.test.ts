@@ -88,7 +88,7 @@ describe('waiting', () => {
   });
 
   test('ends after the acquisition timeout, at the deadline, or when the client leaves', async () => {
-    const on = pool({ size: 1, acquisitionTimeout: 100 });
+    const on = pool({ size: 1, acquisitionTimeout: 700 });
     const release = await occupy(on, 1);
     const controller = new AbortController();
     const patient = on.run(flight('select 1'));
@@ -113,6 +113,14 @@ describe('waiting', () => {
     await expect(on.run(flight('select 3'))).rejects.toMatchObject({ code: 'queue-full' });
     release();
     expect(await Promise.all(waiting)).toEqual(['1', '2']);
+  });
+
+  test('can be forbidden: then whoever finds no connection, and no room for one, is refused', async () => {
+    const on = pool({ size: 2, queueLength: 0 });
+    const both = [value(on, 'select 1, pg_sleep(0.01)'), value(on, 'select 2, pg_sleep(0.01)')];
+    await expect(on.run(flight('select 3'))).rejects.toMatchObject({ code: 'queue-full' });
+    expect(await Promise.all(both)).toEqual(['1', '2']);
+    expect(await value(on, 'select 4')).toBe('4');
   });
 
   test('ten thousand times ends as well', async () => {

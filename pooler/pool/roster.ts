@@ -6,11 +6,8 @@ import { Openings } from './openings.ts';
 import { Slot } from './slot.ts';
 import { TurnQueue } from './turns.ts';
 import type { Login, PoolOptions } from './types.ts';
+import { kept, yields } from './yielding.ts';
 
-/** Milliseconds that an idle connection is left to its login by another one that already has its share. */
-const kept = 1000;
-/** Milliseconds that a login's only connection serves it before one that has none gets its place: logging in has its price. */
-const turn = 100;
 /** Milliseconds after which an idle connection is asked whether it is still good before it carries a request. */
 const doubtful = 30_000;
 /** Milliseconds that it has for the answer. */
@@ -226,15 +223,9 @@ export class Roster {
 
   /** Whether a connection's place is to go to another login. */
   #yields(slot: Slot, account: Account, now: number): boolean {
-    const { held, queue } = slot.account;
-    if (queue.length > 0) {
-      return held - account.held >= 2 || (account.held === 0 && now - slot.since >= turn);
-    }
     const { size, minimum = 0 } = this.#options;
     const share = Math.max(1, Math.floor(size / (this.#others.size + 1)));
-    if (account.held < share) return true;
-    if (slot.account === this.own && held <= minimum) return false;
-    return slot.idleSince > 0 && now - slot.idleSince >= kept;
+    return yields(slot, account, { share, minimum: slot.account === this.own ? minimum : 0 }, now);
   }
 
   #makeRoom(account: Account): boolean {
