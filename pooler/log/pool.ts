@@ -54,8 +54,9 @@ export function poolLog(log: Log, debug: () => boolean): (event: PoolEvent) => v
         );
         return;
       case 'closed':
-        if (event.lost === null) log('debug', 'A connection is terminated');
-        else log('error', eventLine('A connection was lost.', 'connection_lost', { reason: event.lost }));
+        log('debug', 'A connection is terminated');
+        if (event.lost !== null)
+          log('error', eventLine('A connection was lost.', 'connection_lost', { reason: event.lost }));
         return;
       case 'acquired':
         if (!debug()) return;
