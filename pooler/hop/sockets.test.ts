@@ -296,6 +296,28 @@ describe('a reader that is slow', () => {
     expect(slow.state.taken).toBeGreaterThan(before);
   });
 
+  test('on a socket that nobody reads holds little of each of its streams', async () => {
+    const bodies: ReturnType<typeof slowBody>[] = [];
+    const { port } = await start(async () => {
+      const body = slowBody(large);
+      bodies.push(body);
+      return result(body.body, large.length);
+    });
+    const socket = await raw(port, encodeHello(secret));
+    await framesUntil(socket, 'welcome');
+    socket.pause();
+    for (let id = 1; id <= 200; id++) socket.send(encodeFrame('message', id, encodeRequest(read, null), true));
+    const taken = (): number => bodies.reduce((sum, { state }) => sum + state.taken, 0);
+    // Until nothing more is taken.
+    for (let before = -1; bodies.length < 200 || taken() !== before; ) {
+      before = taken();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    // Their windows together are twice as much and more.
+    expect(taken()).toBeLessThan(25_000_000);
+    expect(200 * WINDOW).toBeGreaterThan(50_000_000);
+  });
+
   test('that goes away ends the statement', async () => {
     const slow = slowBody(large);
     const { hop } = await start(async () => result(slow.body, large.length));

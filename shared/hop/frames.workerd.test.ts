@@ -1,0 +1,2 @@
+/** The hop's messages with workerd's encoders and streams. */
+import './frames.test.ts';
