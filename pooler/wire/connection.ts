@@ -1,4 +1,5 @@
-import { Batch } from './batch.ts';
+import { Aftermath } from './aftermath.ts';
+import type { Batch } from './batch.ts';
 import { cancelBackend } from './cancel.ts';
 import { Cancelling } from './cancelling.ts';
 import type { ConnectionConfig } from './config.ts';
@@ -20,8 +21,8 @@ import { backend, ProtocolViolation, terminateMessage } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import type { MessageHandler, MessageStream } from './reader.ts';
 import type { RowStream } from './row-stream.ts';
-import { isWanted, reportedKind } from './server-kind.ts';
 import type { Session } from './startup.ts';
+import { Steady } from './steady.ts';
 import type { TransportListener } from './transport.ts';
 import type { CancelReason, ConnectionOptions, Flight, FlightResult, Notification } from './types.ts';
 
@@ -37,7 +38,6 @@ export interface ConnectionObserver {
 const idleStatus = 0x49;
 const openStatus = 0x54;
 const failedStatus = 0x45;
-const canceled = '57014';
 
 const dropped: MessageStream = { piece: () => true, end: () => undefined };
 
@@ -50,9 +50,8 @@ export class Connection implements MessageHandler, TransportListener {
   readonly #config: ConnectionConfig;
   readonly #options: ConnectionOptions;
   readonly #outbox: Outbox;
-  readonly #authorization: string | undefined;
-  /** Whether the server said at login that it is of the wanted kind. */
-  readonly #wanted: boolean;
+  readonly #aftermath: Aftermath;
+  readonly #steady: Steady;
   #observer: ConnectionObserver | null = null;
   #state: ConnectionState = 'idle';
   #journey: Journey | null = null;
@@ -60,10 +59,6 @@ export class Connection implements MessageHandler, TransportListener {
   #subscriber: ((notification: Notification) => void) | null = null;
   #stream: RowStream | null = null;
   #cancelling: Cancelling | null = null;
-  /** What has to be done before the connection is free: an open transaction to roll back, a reset that was cancelled. */
-  #rollbackDue = false;
-  #resetDue = false;
-  #repetitions = 0;
   /** The error with which the server ended the connection. */
   #fatal: DatabaseError | null = null;
   /** Why it ends, where nobody had asked it to. */
@@ -82,8 +77,8 @@ export class Connection implements MessageHandler, TransportListener {
     this.#config = config;
     this.#options = options;
     this.#outbox = new Outbox(options.statementCapacity ?? 256, options.statementUses);
-    this.#authorization = session.parameters.get('session_authorization');
-    this.#wanted = this.#isWanted();
+    this.#aftermath = new Aftermath(this.#outbox);
+    this.#steady = new Steady(session.parameters, config.targetSession);
     session.reader.handOver(this);
     session.transport.listen(this);
   }
@@ -162,7 +157,7 @@ export class Connection implements MessageHandler, TransportListener {
     }
     this.#state = 'busy';
     this.#journey = journey;
-    this.#repetitions = 0;
+    this.#aftermath.begin();
     this.#outbox.sendFlight(journey, this.#session.transport.socket);
     if (flight.deadline !== undefined) this.#deadline.set(flight.deadline);
     if (flight.signal !== undefined) {
@@ -323,21 +318,12 @@ export class Connection implements MessageHandler, TransportListener {
     this.#stream = null;
     const journey = this.#journey;
     if (journey === null) throw new ProtocolViolation('an answer that nobody waits for');
-    switch (purpose) {
-      case 'flight':
-        this.#flightReady(journey, batch, status);
-        if (journey.answered) return;
-        break;
-      case 'rollback':
-        if (status !== idleStatus) this.#repeat(journey, batch, 'rollback');
-        break;
-      case 'reset':
-        // In a failed transaction, or before the flight goes a second time, it had no chance; another one follows.
-        if (this.#rollbackDue) this.#resetDue = true;
-        else if (journey.retry) {
-          if (batch.error !== null) this.#outbox.statements.discardAll();
-        } else if (batch.error !== null || status !== idleStatus) this.#repeat(journey, batch, 'reset');
-        break;
+    if (purpose === 'flight') {
+      this.#flightReady(journey, batch, status);
+      if (journey.answered) return;
+    } else if (!this.#aftermath.ended(purpose, batch, status === idleStatus, journey)) {
+      this.#abandon(null);
+      return;
     }
     this.#continue();
   }
@@ -346,7 +332,7 @@ export class Connection implements MessageHandler, TransportListener {
     if (status !== idleStatus) {
       if (status !== openStatus && (status !== failedStatus || batch.error === null))
         throw new ProtocolViolation('ready in a state that cannot be');
-      this.#rollbackDue = true;
+      this.#aftermath.transactionIsOpen();
       if (status === openStatus) batch.error ??= leftOpen();
     }
     if (journey.attempts === 1 && failedOnStaleNames(batch)) {
@@ -367,33 +353,11 @@ export class Connection implements MessageHandler, TransportListener {
     journey.done(null, result);
   }
 
-  /** A request to cancel can hit the batches after the flight: those are repeated, a few times. */
-  #repeat(journey: Journey, batch: Batch, purpose: 'rollback' | 'reset'): void {
-    if (journey.cancelled !== null && batch.error?.code === canceled && this.#repetitions++ < 3) {
-      if (purpose === 'rollback') this.#rollbackDue = true;
-      else this.#resetDue = true;
-    } else this.#abandon(null);
-  }
-
   /** Does what is still to be done, when nothing is under way. */
   #continue(): void {
     const journey = this.#journey;
     if (journey === null || !this.#outbox.empty || this.#cancelling?.active === true || this.#ended) return;
-    const { socket } = this.#session.transport;
-    if (this.#rollbackDue) {
-      this.#rollbackDue = false;
-      this.#outbox.sendRollback(socket);
-    } else if (journey.retry) {
-      journey.retry = false;
-      journey.attempts = 2;
-      this.#resetDue = false;
-      journey.batch = new Batch(journey.batch.statements);
-      this.#outbox.writeFlight(journey);
-      this.#outbox.sendFlight(journey, socket);
-    } else if (this.#resetDue) {
-      this.#resetDue = false;
-      this.#outbox.sendReset(journey, socket);
-    } else this.#release();
+    if (!this.#aftermath.goOn(journey, this.#session.transport.socket)) this.#release();
   }
 
   /** The server is ready, nothing is left behind and nobody can disturb the next flight: the connection is free. */
@@ -404,27 +368,14 @@ export class Connection implements MessageHandler, TransportListener {
       if (this.#graceTimer !== null) clearTimeout(this.#graceTimer);
       this.#graceTimer = null;
     }
-    if (this.#parametersChanged && !this.#parametersIntact()) {
+    if (this.#parametersChanged && !this.#steady.intact) {
       this.#abandon(null);
       return;
     }
+    this.#parametersChanged = false;
     this.#state = 'idle';
     if (this.#freeWaiters.length > 0) for (const resolve of this.#freeWaiters.splice(0)) resolve(true);
     this.#observer?.idle(this);
-  }
-
-  /** A function can change what the bytes mean and who we are, and outlive the reset's knowledge of it; a server can be promoted. */
-  #parametersIntact(): boolean {
-    this.#parametersChanged = false;
-    const { parameters } = this.#session;
-    if (parameters.get('client_encoding') !== 'UTF8') return false;
-    if (parameters.get('session_authorization') !== this.#authorization) return false;
-    return !this.#wanted || this.#isWanted();
-  }
-
-  #isWanted(): boolean {
-    const kind = reportedKind(this.#session.parameters);
-    return kind !== null && isWanted(this.#config.targetSession, kind);
   }
 
   readonly #onAbort = (): void => this.#cancel('signal');
