@@ -22,6 +22,8 @@ export function place(
   prefix: string,
   variables: Readonly<Record<string, string>> = {},
   script: (names: Names) => string = () => '',
+  /** Roles that the script makes. */
+  others: (names: Names) => readonly string[] = () => [],
 ): () => Place {
   let made: Place | undefined;
   beforeAll(async () => {
@@ -50,7 +52,7 @@ export function place(
     if (made === undefined) return;
     const { serve, pooler, names, database } = made;
     await Promise.all([serve.stop(), pooler.stop()]);
-    const roles = names.roles.join();
+    const roles = [...names.roles, ...others(names)].join();
     await database.sql.unsafe(`drop owned by ${roles}, ${names.login}; drop role ${names.login}, ${roles}`).simple();
     await database.drop();
   });

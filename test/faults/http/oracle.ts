@@ -49,8 +49,8 @@ export class HttpOracle {
     this.#options = options;
   }
 
-  /** Sends one request and judges its answer. Never rejects. */
-  async request(): Promise<void> {
+  /** Sends one request and judges its answer: true where it is as without any fault. Never rejects. */
+  async request(): Promise<boolean> {
     const { ask, random, roles, kinds, run } = this.#options;
     const nonce = `${run}-${this.#number++}`;
     const asked = question(random.pick(kinds), nonce, random.pick(roles), random);
@@ -58,6 +58,7 @@ export class HttpOracle {
     const good = this.#judge(asked, answer);
     // As a client would: otherwise all requests are used up while something is away.
     if (!good) await new Promise((resolve) => setTimeout(resolve, 20));
+    return good;
   }
 
   /** Answers as they were to be, so far. */

@@ -47,6 +47,8 @@ export async function startSystem(
   topology: Topology,
   { port: databasePort, database, names }: Place,
   variables: Readonly<Record<string, string>> = {},
+  /** A proxy takes connections for a pooler that takes none any more: without one the worker sees that. */
+  proxied = true,
 ): Promise<System> {
   const folder = await mkdtemp(join(tmpdir(), 'edgerest-faults-'));
   const toDatabase = new FaultProxy(databasePort);
@@ -69,7 +71,7 @@ export async function startSystem(
     ...variables,
   });
   const programPort = Number(new URL(program.url).port);
-  const halves = topology === 'serve' ? null : await startWorker(programPort);
+  const halves = topology === 'serve' ? null : await startWorker(programPort, proxied);
   const metric = async (name: string): Promise<number> => {
     const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
     return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
@@ -102,20 +104,21 @@ export async function startSystem(
 
 interface Worker {
   readonly port: number;
-  readonly proxy: FaultProxy;
+  readonly proxy: FaultProxy | null;
   close(): Promise<void>;
 }
 
 /** A worker, and a proxy between it and the pooler. */
-async function startWorker(poolerPort: number): Promise<Worker> {
-  const proxy = new FaultProxy(poolerPort);
-  const { port, close } = await startNodeWorker(`http://127.0.0.1:${await proxy.listen()}`, SECRET);
+async function startWorker(poolerPort: number, proxied: boolean): Promise<Worker> {
+  const proxy = proxied ? new FaultProxy(poolerPort) : null;
+  const hopPort = (await proxy?.listen()) ?? poolerPort;
+  const { port, close } = await startNodeWorker(`http://127.0.0.1:${hopPort}`, SECRET);
   return {
     port,
     proxy,
     close: async () => {
       await close();
-      await proxy.close();
+      await proxy?.close();
     },
   };
 }
