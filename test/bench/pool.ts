@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startCluster, throwAwaySettings } from '../cluster.ts';
 import { measureAffinity } from './affinity.ts';
+import { measureCancel } from './cancel.ts';
 import { measureFairness } from './fairness.ts';
 import { measureRecovery } from './recovery.ts';
 
@@ -12,6 +13,7 @@ const SECONDS = 3;
 
 const benches = {
   fairness: (uri: string) => measureFairness(uri, ROUNDS, SECONDS),
+  cancel: measureCancel,
   affinity: (uri: string) => measureAffinity(uri, 1, 2),
   recovery: () => measureRecovery(5),
 } as const;
