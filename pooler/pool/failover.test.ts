@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cluster, freePort, startCluster, throwAwaySettings } from '../../test/cluster.ts';
+import { edgerest, killAll, says } from '../cli/program.fixture.ts';
 import { type Flight, parseConnectionString } from '../wire/index.ts';
 import { createPool } from './create.ts';
 
@@ -35,6 +36,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  killAll();
   await Promise.all([first?.stop(), second?.stop()]);
   for (const each of [folder, first?.dataDir, second?.dataDir]) {
     if (each !== undefined) await rm(each, { recursive: true, force: true });
@@ -52,6 +54,20 @@ const flight = (text: string): Flight => ({
   reset: false,
 });
 
+/** A program whose API is the public schema, as the superuser: what it may do is not what is tested. */
+async function serve(): Promise<(path: string) => Promise<Response>> {
+  const port = await freePort();
+  const program = edgerest(['serve'], {
+    PGRST_DB_URI: both('read-write'),
+    PGRST_DB_ANON_ROLE: 'postgres',
+    PGRST_SERVER_HOST: '127.0.0.1',
+    PGRST_SERVER_PORT: String(port),
+  });
+  await says(program, /API server listening/);
+  await says(program, /Schema cache loaded/);
+  return (path) => fetch(`http://127.0.0.1:${port}${path}`);
+}
+
 test('a pool follows the primary to another host, and no write is lost', async () => {
   const sql = postgres(first.superuserUri(), { max: 1, onnotice: () => undefined });
   await sql`create table ledger (n int primary key)`;
@@ -63,6 +79,9 @@ test('a pool follows the primary to another host, and no write is lost', async (
   };
   expect(await port(pool)).toBe(first.port);
   expect(await port(reader)).toBe(second.port);
+
+  const api = await serve();
+  expect((await api('/ledger')).status).toBe(200);
 
   const written: number[] = [];
   let n = 0;
@@ -90,6 +109,11 @@ test('a pool follows the primary to another host, and no write is lost', async (
   const rows = await there`select n from ledger`;
   const kept = new Set(rows.map((row) => Number(row.n)));
   expect(written.filter((each) => !kept.has(each))).toEqual([]);
+  // So does a whole program: requests, and the schema cache with its notifications.
+  await expect.poll(async () => (await api('/ledger?n=lt.0')).status, { timeout: 20_000 }).toBe(200);
+  await there`create table arrived (n int)`;
+  await there`notify pgrst`;
+  await expect.poll(async () => (await api('/arrived')).status, { timeout: 20_000 }).toBe(200);
   // What was promoted is no standby any more: the connections to it are given up.
   await expect(port(reader).then(() => port(reader))).rejects.toMatchObject({ kind: 'rejected' });
   await Promise.all([pool.drain(1000), reader.drain(1000), there.end()]);
