@@ -64,6 +64,7 @@ export class DriverSockets {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
+      autoPong: false,
       maxPayload: options.maxMessage,
     });
   }

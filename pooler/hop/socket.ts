@@ -13,6 +13,7 @@ import {
 } from '../../shared/hop/frames.ts';
 import { OpenStreams } from '../../shared/hop/open-streams.ts';
 import { HOP_VERSION, type Hop } from '../../shared/hop/types.ts';
+import { answerPings } from '../pings.ts';
 import type { Secrets } from './secret.ts';
 import { type Outlet, SocketStream } from './socket-stream.ts';
 
@@ -59,6 +60,7 @@ export class HopSocket implements Outlet {
     this.#options = options;
     this.hop = options.hop;
     this.limits = options.limits;
+    answerPings(socket);
     socket
       .on('message', (data, isBinary) => this.#receive(data, isBinary))
       .on('pong', () => this.#hear())

@@ -105,3 +105,15 @@ test('a host that failed is tried after the others for a while', async () => {
   for (let i = 0; i < 3; i++) open.push(await connect(config));
   expect(attempts).toBe(1);
 });
+
+test('a database that is called like the setting and is not there is no reason to go without it', async () => {
+  const config = parseConnectionString(database.uri, {});
+  await expect(connect({ ...config, database: setting })).rejects.toMatchObject({ kind: 'rejected' });
+  const connection = await connect(config);
+  open.push(connection);
+  const result = await connection.flight({
+    statements: [{ text: `show ${setting}`, parameters: [], prepare: 'unnamed', result: 'row' }],
+    reset: false,
+  });
+  expect(result.results[0]?.row?.text(0)).toBe('1s');
+});

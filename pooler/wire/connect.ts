@@ -117,7 +117,10 @@ async function timed(config: ConnectionConfig, endpoint: Endpoint, encrypt: Encr
 
 /** The server has no such setting, or none on its platform; or something before the server passes no settings on. */
 function isAboutLossCheck(error: unknown): boolean {
-  return error instanceof ConnectionError && error.kind === 'rejected' && error.message.includes(lossCheck[0]);
+  if (!(error instanceof ConnectionError) || error.kind !== 'rejected') return false;
+  // A database may be called so, and clients of the driver endpoint choose theirs.
+  const isNoDatabase = error.cause instanceof DatabaseError && error.cause.code === '3D000';
+  return !isNoDatabase && error.message.includes(lossCheck[0]);
 }
 
 async function suits(connection: Connection, target: TargetSession): Promise<boolean> {

@@ -29,6 +29,15 @@ test('the least recently used one goes, but none that the same batch uses', () =
   expect([registry.takeClosing().length, registry.size]).toEqual([2, 2]);
 });
 
+test('of long texts fewer are kept', () => {
+  const registry = new StatementRegistry(100);
+  for (let i = 0; i < 20; i++) ready(registry, `${i}`.padEnd(1024 * 1024), '', i);
+  expect([registry.takeClosing().length, registry.size]).toEqual([12, 8]);
+  // One that is too long by itself stays for as long as it is used.
+  const long = ready(registry, ''.padEnd(10 * 1024 * 1024), '', 21);
+  expect([registry.size, registry.use(long.text, '', 22)]).toEqual([1, long]);
+});
+
 test('what was never parsed is forgotten without a Close; what was not closed is closed again', () => {
   const registry = new StatementRegistry(2);
   const a = registry.use('a', '', 1);

@@ -30,6 +30,8 @@ export function bindHead(name: string): Uint8Array {
  */
 export class StatementRegistry {
   readonly #capacity: number;
+  /** Characters of all texts. */
+  #characters = 0;
   readonly #uses: StatementUses;
   readonly #scopes = new Map<string, Map<string, NamedStatement>>();
   #newest: NamedStatement | null = null;
@@ -94,8 +96,8 @@ export class StatementRegistry {
     texts.set(text, statement);
     this.#link(statement);
     this.#size++;
-    while (this.#size > this.#capacity && this.#oldest !== null && this.#oldest.batch !== batch)
-      this.discard(this.#oldest);
+    this.#characters += text.length;
+    while (this.#isOverfull && this.#oldest !== null && this.#oldest.batch !== batch) this.discard(this.#oldest);
     return statement;
   }
 
@@ -107,6 +109,7 @@ export class StatementRegistry {
     if (texts.size === 0) this.#scopes.delete(statement.scope);
     this.#unlink(statement);
     this.#size--;
+    this.#characters -= statement.text.length;
   }
 
   /** The name is not to be used again; the next batch closes it. */
@@ -131,6 +134,10 @@ export class StatementRegistry {
 
   unclosed(names: readonly string[]): void {
     this.#closing.push(...names);
+  }
+
+  get #isOverfull(): boolean {
+    return this.#size > this.#capacity || this.#characters > mostCharacters;
   }
 
   /** One of those used last. Comparing a text of a few hundred characters costs less than hashing it for the map. */
@@ -162,5 +169,7 @@ export class StatementRegistry {
 }
 
 const none: readonly string[] = [];
+/** Of the texts that are kept, be they fewer than there is room for: a client of the driver endpoint may send long ones. */
+const mostCharacters = 8 * 1024 * 1024;
 /** The settings, the main statement and what comes with it. */
 const recentStatements = 4;

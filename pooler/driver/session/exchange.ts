@@ -65,6 +65,8 @@ export class Exchange implements Onlooker {
   #batch = nextBatch();
   readonly #parsedIn = new Map<NamedStatement, number>();
   #unsynced = false;
+  /** Something was sent of which the server says nothing before a Flush or a Sync. */
+  #unflushed = false;
   /** An error was answered and the Sync behind it has not come: the server skips what comes before it, so it is not sent. */
   #skipping = false;
   #copyingIn = false;
@@ -95,6 +97,11 @@ export class Exchange implements Onlooker {
 
   get copyingIn(): boolean {
     return this.#copyingIn;
+  }
+
+  /** Whether nothing is answered before the client goes on. */
+  get waits(): boolean {
+    return this.answered || this.#copyingIn || this.#unflushed;
   }
 
   /** Whether an error is answered and the client has not sent its Sync. */
@@ -133,6 +140,9 @@ export class Exchange implements Onlooker {
         this.#synced();
         return true;
       case frontend.flush:
+        this.#unflushed = false;
+        this.#lent.writer.bytes(bytes);
+        return true;
       case frontend.copyData:
         this.#lent.writer.bytes(bytes);
         return true;
@@ -226,8 +236,9 @@ export class Exchange implements Onlooker {
       this.#unnamed = prepared;
       names.set(name, prepared);
       const skipped = (): void => {
-        this.#unnamed = null;
-        names.delete(name);
+        if (this.#unnamed === prepared) this.#unnamed = null;
+        // The client may have parsed another one behind a Sync.
+        if (names.get(name) === prepared) names.delete(name);
       };
       this.#relay(bytes, 'parse', { skipped });
       return true;
@@ -331,11 +342,13 @@ export class Exchange implements Onlooker {
 
   #synced(): void {
     this.#unsynced = false;
+    this.#unflushed = false;
     this.#batch = nextBatch();
   }
 
   #use(prepared: Prepared): NamedStatement {
-    return this.#lent.statements.use(prepared.text.key, `relayed\0${prepared.scope}`, this.#batch);
+    // A batch of a client's has no end before its Sync: a statement of it may go for another one as well.
+    return this.#lent.statements.use(prepared.text.key, `relayed\0${prepared.scope}`, nextBatch());
   }
 
   /** Whether it was sent before an earlier Sync and is not acknowledged: an error there may have skipped it. */
@@ -352,7 +365,13 @@ export class Exchange implements Onlooker {
   }
 
   #ensureUnnamed(prepared: Prepared | undefined): void {
-    if (prepared === undefined || prepared === this.#unnamed) return;
+    if (prepared === undefined) {
+      // What is there is what somebody else has left.
+      this.#write(frontend.close, 'S', nothing);
+      this.#push('close', 'swallow');
+      return;
+    }
+    if (prepared === this.#unnamed) return;
     this.#write(frontend.parse, '', Buffer.from(prepared.text.key, 'latin1'));
     this.#unnamed = prepared;
     const skipped = (): void => {
@@ -398,6 +417,7 @@ export class Exchange implements Onlooker {
 
   #push(asked: Asked, answer: Item['answer'], then: Consequences = {}): void {
     this.#unsynced = true;
+    this.#unflushed = true;
     this.#items.push({ asked, answer, ...then });
     if (this.#items.length === 1) this.#settle();
   }

@@ -42,7 +42,7 @@ export class Loan implements Borrower {
 
   /** Whether nothing happens before the client does something. */
   get waits(): boolean {
-    return this.#paused || this.exchange.answered || this.exchange.copyingIn;
+    return this.#paused || this.exchange.waits;
   }
 
   data(chunk: Buffer, length: number): boolean {

@@ -53,12 +53,14 @@ function textOf(key: string): Text {
   return { key, traces: end < 0 ? noTraces : tracesOf(key.slice(0, end)) };
 }
 
-/** How many names one client may have. */
+/** How many names one client may have, and the characters of all their texts. */
 const nameLimit = 2000;
+const textLimit = 32 * 1024 * 1024;
 
 /** The names of one client's prepared statements, the unnamed one included. They mean something on no server connection in particular. */
 export class Names {
   readonly #names = new Map<string, Prepared>();
+  #size = 0;
 
   get(name: string): Prepared | undefined {
     return this.#names.get(name);
@@ -66,22 +68,34 @@ export class Names {
 
   /** False when the client has too many. */
   set(name: string, prepared: Prepared): boolean {
-    if (this.#names.size >= nameLimit && !this.#names.has(name)) return false;
-    this.#names.set(name, prepared);
+    const size = this.#size + prepared.text.key.length - this.#sizeOf(name);
+    if (size > textLimit || (this.#names.size >= nameLimit && !this.#names.has(name))) return false;
+    this.#put(name, prepared);
     return true;
   }
 
   /** Puts back what there was before. */
   restore(name: string, before: Prepared | undefined): void {
-    if (before === undefined) this.#names.delete(name);
-    else this.#names.set(name, before);
+    if (before === undefined) this.delete(name);
+    else this.#put(name, before);
   }
 
   delete(name: string): void {
+    this.#size -= this.#sizeOf(name);
     this.#names.delete(name);
   }
 
   clear(): void {
+    this.#size = 0;
     this.#names.clear();
+  }
+
+  #put(name: string, prepared: Prepared): void {
+    this.#size += prepared.text.key.length - this.#sizeOf(name);
+    this.#names.set(name, prepared);
+  }
+
+  #sizeOf(name: string): number {
+    return this.#names.get(name)?.text.key.length ?? 0;
   }
 }

@@ -3,8 +3,9 @@
  * operator, a type or a policy of the database's own does. Whatever is not seen at once to be one counts as something else.
  */
 
+/** As PostgreSQL cuts them (src/backend/parser/scan.l): of spaces it knows no others, and either end of a line ends a comment. */
 const token =
-  /\s+|--[^\n]*|\/\*(?:[^*/]|\*(?!\/)|\/(?!\*))*\*\/|'[^'\\]*'|"[^"]*"|\$\d+|[a-z_][\w$]*|\d[\w.]*|[(),.;[\]:]|(?:[-+*/<>=~!@#%^&|?](?!-|\/\*))+|[-+*/<>=~!@#%^&|?]/giy;
+  /[ \t\n\r\f\v]+|--[^\n\r]*|\/\*(?:[^*/]|\*(?!\/)|\/(?!\*))*\*\/|'[^'\\]*'|"[^"]*"|\$\d+|[a-z_][\w$]*|\d[\w.]*|[(),.;[\]:]|(?:(?!\/\*)[-+*/<>=~!@#%^&|?](?!-|\/\*))+|(?!\/\*)[-+*/<>=~!@#%^&|?]/giy;
 
 const first: ReadonlySet<string> = new Set(
   'select with values table show begin start commit end rollback abort savepoint release'.split(' '),

@@ -96,7 +96,9 @@ export class Session implements Holder {
 
   /** The client has taken some of what it was sent. */
   taken(): void {
-    if (this.#peer.buffered < outputLimit) this.#hold?.loan?.resume();
+    if (this.#isFull) return;
+    this.#hold?.loan?.resume();
+    this.#pump();
   }
 
   /** The client is gone. */
@@ -139,7 +141,7 @@ export class Session implements Holder {
     if (this.#state === 'ended') return true;
     this.#active = Date.now();
     this.#peer.send(bytes);
-    return this.#peer.buffered < outputLimit;
+    return !this.#isFull;
   }
 
   moved(): void {
@@ -183,6 +185,8 @@ export class Session implements Holder {
       case 'idle':
       case 'refusing':
       case 'holding':
+        // Whoever does not take what it asked for gets no more.
+        if (this.#isFull) return false;
         this.#next ??= this.#reader.next();
         if (this.#next === null) return false;
         if (this.#next.type === frontend.terminate) {
@@ -373,6 +377,11 @@ export class Session implements Holder {
     this.#pinned = false;
   }
 
+  /** Whether the client has not taken what it was sent. */
+  get #isFull(): boolean {
+    return this.#peer.buffered >= outputLimit;
+  }
+
   get #ended(): boolean {
     return this.#state === 'ended';
   }
@@ -385,7 +394,7 @@ export class Session implements Holder {
 
   /** Reads no further while much waits for its turn. */
   #throttle(): void {
-    const waits = this.#next !== null || this.#state === 'waiting' || this.#state === 'checking';
+    const waits = this.#next !== null || this.#isFull || this.#state === 'waiting' || this.#state === 'checking';
     if (!waits || this.#reader.available < inputLimit) this.#resume();
     else if (!this.#paused) {
       this.#paused = true;

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
+import { answerPings } from '../../pings.ts';
 import type { Login } from '../logins.ts';
 import { authenticationOk, keyData, parameterStatus, readyIdle } from './answers.ts';
 import { FrontendReader } from './frontend.ts';
@@ -21,6 +22,8 @@ export interface SocketClientOptions
 
 /** Milliseconds for a login, with the time in which the database lets in. */
 const loginLimit = 30_000;
+/** Bytes that wait for the end of a login, from which on no more are read. */
+const inputLimit = 128 * 1024;
 /** Milliseconds for the client to close its side. */
 const closeLimit = 5000;
 /** Codes of RFC 6455, section 7.4.1: the end of what it was for, and data of a kind that is not taken. */
@@ -55,6 +58,7 @@ export class SocketClient implements Peer {
     socket.on('pong', () => {
       this.#answering = true;
     });
+    answerPings(socket);
     socket.on('close', () => this.#ended());
     // What it says is said by its end.
     socket.on('error', () => undefined);
@@ -119,14 +123,17 @@ export class SocketClient implements Peer {
   }
 
   #arrived(data: RawData, isBinary: boolean): void {
-    if (this.#gone) return;
+    if (this.#gone || this.#closing !== null) return;
     if (!isBinary || !Buffer.isBuffer(data)) {
       this.#end(unsupportedData, 'binary frames only');
       return;
     }
     this.#reader.push(data);
-    if (this.#session === null) this.#greeting.arrived();
-    else this.#session.arrived();
+    if (this.#session !== null) this.#session.arrived();
+    else {
+      this.#greeting.arrived();
+      if (this.#session === null && this.#reader.available > inputLimit) this.pause();
+    }
   }
 
   #begin(login: Login, parameters: ReadonlyMap<string, string>): void {
@@ -137,6 +144,7 @@ export class SocketClient implements Peer {
       },
     });
     this.#session = session;
+    this.resume();
     this.#key = this.#options.keys.add(session);
     const { processId, secret } = this.#key;
     const reports = [...parameters].map(([name, value]) => parameterStatus(name, value));
@@ -146,6 +154,8 @@ export class SocketClient implements Peer {
 
   #end(code: number, reason?: string): void {
     if (this.#closing !== null) return;
+    // It is to hear that the client closes as well.
+    this.resume();
     this.#socket.close(code, reason);
     this.#closing = setTimeout(() => this.cut(), closeLimit);
   }
