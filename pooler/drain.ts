@@ -72,10 +72,14 @@ export class Draining {
   }
 
   /**
-   * Answers bytes that are no request, and closes their connection; without an answer where one has begun, or where others wait
+   * Answers bytes that are no request, of which node:http has given this error, and closes their connection; without an answer where one has begun, or where others wait
    * for theirs: it would be taken for it, and for the outcome of a write that has none yet.
    */
-  refuse(socket: Duplex, answer: string): void {
+  refuse(error: { readonly code?: string }, socket: Duplex, answer: string): void {
+    if (!socket.writable || error.code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
     const [open, ...more] = this.#open.filter(({ response }) => response.req.socket === socket);
     const isNext = open === undefined;
     const isBroken = more.length === 0 && open?.response.req.complete === false && !open.response.headersSent;

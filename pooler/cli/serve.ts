@@ -83,11 +83,7 @@ function refuseUnparsed(
   observe: Observe,
 ): void {
   observe({ kind: 'not a request', server: 'API server', error });
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  draining.refuse(socket, `HTTP/1.1 ${statusOf(error.code)}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+  draining.refuse(error, socket, `HTTP/1.1 ${statusOf(error.code)}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
 }
 
 function statusOf(code: string | undefined): string {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { Draining } from '../drain.ts';
 import { driverError } from './errors.ts';
 import { CORS, PREFLIGHT, sendError } from './http.ts';
@@ -43,6 +44,7 @@ export class DriverServer {
     const { sockets } = options;
     if (sockets !== undefined) this.server.on('upgrade', (...upgrade) => sockets.upgrade(...upgrade));
     this.#draining = new Draining(this.server);
+    this.server.on('clientError', (error, socket) => refuseUnparsed(error, socket, this.#draining));
   }
 
   /**
@@ -76,4 +78,10 @@ export class DriverServer {
   ): void {
     sendError(request, response, id, status, driverError('08P01', text).fields);
   }
+}
+
+/** What node:http could not read as a request, or gave up waiting for. */
+function refuseUnparsed(error: Error & { readonly code?: string }, socket: Duplex, draining: Draining): void {
+  const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
+  draining.refuse(error, socket, `HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
 }

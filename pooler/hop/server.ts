@@ -252,10 +252,6 @@ function sendNotLoaded(response: ServerResponse): void {
 
 /** What node:http could not read as a request, or gave up waiting for. */
 function refuseUnparsed(error: Error & { code?: string }, socket: Duplex, draining: Draining): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
   const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
   const failure = slow
     ? refuse(408, 'slow', 'The message did not arrive in time.')
@@ -263,5 +259,5 @@ function refuseUnparsed(error: Error & { code?: string }, socket: Duplex, draini
   const { header } = encodeFailure({ ok: false, snapshot: null, failure });
   const status = slow ? '408 Request Timeout' : '400 Bad Request';
   const head = `HTTP/1.1 ${status}\r\n${FAILURE_HEADER}: ${header}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
-  draining.refuse(socket, head);
+  draining.refuse(error, socket, head);
 }

@@ -1,4 +1,5 @@
 /** `POST /sql` as any client may speak it: conversions, limits, refusals. */
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
@@ -325,6 +326,23 @@ test('requests follow each other on one connection', async () => {
   while (text.split('HTTP/1.1 ').length < 4 || !text.includes('{"a":3}')) await sleep(10);
   expect([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual(['200', '400', '200']);
   socket.destroy();
+});
+
+test('bytes that are no request are not answered in the place of a query that runs', async () => {
+  const body = JSON.stringify({ query: 'insert into item select 7 from pg_sleep(0.3)' });
+  const heard = async (bytes: string): Promise<string> => {
+    const socket = connect(open.port, '127.0.0.1');
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    socket.write(bytes);
+    await once(socket, 'close');
+    return text;
+  };
+  const head = `POST /sql HTTP/1.1\r\nHost: x\r\nNeon-Connection-String: ${open.uri()}\r\nContent-Length: ${body.length}\r\n\r\n`;
+  expect(await heard(`${head}${body}\0\0\r\n\r\n`)).toBe('');
+  expect(await heard('\0\0\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
 });
 
 test('nothing of all this was a mistake of ours', () => {
