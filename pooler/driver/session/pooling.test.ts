@@ -417,4 +417,22 @@ describe('the end', () => {
     await closed;
     await other.close();
   });
+
+  test.each(['select 1', 'create table app.kept (n int)'])(
+    'one that keeps its connection as well: %s',
+    async (text) => {
+      const other = await openDoor({ size: 2 });
+      const client = await other.client();
+      const ended = new Promise((resolve) => client.once('error', resolve));
+      await client.query('listen something');
+      await client.query('begin');
+      await client.query(text);
+      const closed = other.sockets.close(10_000);
+      await client.query('commit');
+      expect(await ended).toMatchObject({ code: '57P01' });
+      await closed;
+      await other.quiet();
+      await other.close();
+    },
+  );
 });

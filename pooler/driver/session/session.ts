@@ -115,7 +115,7 @@ export class Session implements Holder {
   /** Ends it as soon as it is between two transactions. */
   close(): void {
     this.#closing = true;
-    if (this.#state === 'idle' || this.#pinned) this.#shutDown();
+    if (this.#state === 'idle' || (this.#pinned && this.#hold?.loan?.free === true)) this.#shutDown();
   }
 
   /** Ends it when it has left a connection waiting for too long. `now`: in milliseconds since the epoch. */
@@ -153,8 +153,9 @@ export class Session implements Holder {
     const hold = this.#hold;
     if (hold?.loan?.free !== true || hold.cancelling) this.#pump();
     else if (!hold.untouched || this.#options.checkReads()) void this.#letGo(hold);
-    else if (this.#pinned) this.#pump();
-    else this.#passOn(hold, null);
+    else if (!this.#pinned) this.#passOn(hold, null);
+    else if (this.#closing) this.#shutDown();
+    else this.#pump();
   }
 
   lost(error: Error | null): void {
