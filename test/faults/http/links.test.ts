@@ -33,8 +33,8 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** What a client may be told: the connection lost, the pooler or the database away for a moment, too long a wait. */
-const LOST = /^(502 EDGE002|503 PGRST00[012]|504 PGRST003|503 57P01)$/;
+/** What a client may be told: the connection lost, the pooler or the database away for a moment, too long a wait, a message cut short. */
+const LOST = /^(502 EDGE00[24]|503 PGRST00[012]|504 PGRST003|503 57P01)$/;
 /** Bytes that nobody sent may be refused by whoever gets them, for any reason; they are no fault of ours. */
 const GARBLED = /^[45]\d\d (?!EDGE000)/;
 
