@@ -72,19 +72,28 @@ export class Draining {
   }
 
   /**
-   * Answers bytes that are no request, of which node:http has given this error, and closes their connection; without an answer where one has begun, or where others wait
-   * for theirs: it would be taken for it, and for the outcome of a write that has none yet.
+   * Answers bytes that are no request, of which node:http has given this error, and closes their connection. Requests that came before
+   * them are answered first, and `answer` is then left out: it would be taken for theirs, and for the outcome of a write that has none yet.
    */
   refuse(error: { readonly code?: string }, socket: Duplex, answer: string): void {
     if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy();
       return;
     }
-    const [open, ...more] = this.#open.filter(({ response }) => response.req.socket === socket);
-    const isNext = open === undefined;
-    const isBroken = more.length === 0 && open?.response.req.complete === false && !open.response.headersSent;
-    if (isNext || isBroken) socket.end(answer);
-    else socket.destroy();
+    const open = this.#answersOn(socket);
+    const whole = open.filter(({ req }) => req.complete);
+    if (whole.length > 0) for (const response of whole) response.once('close', () => this.#endAfter(socket));
+    else if (open.some(({ headersSent }) => headersSent)) socket.destroy();
+    else socket.end(answer);
+  }
+
+  /** Ends a connection behind the last answer to a whole request on it. */
+  #endAfter(socket: Duplex): void {
+    if (!this.#answersOn(socket).some(({ req }) => req.complete)) socket.end(() => socket.destroy());
+  }
+
+  #answersOn(socket: Duplex): readonly ServerResponse[] {
+    return this.#open.filter(({ response }) => response.req.socket === socket).map(({ response }) => response);
   }
 
   /** The last one takes its place. */

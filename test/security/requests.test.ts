@@ -141,17 +141,32 @@ describe('what is no request, behind one that is,', () => {
     expect(statuses(text)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
   });
 
-  test('is not answered in its place, nor in the middle of its answer', async () => {
+  test('does not keep that from its answer, and has none in its place or in the middle of it', async () => {
     const { names, database, serve } = made();
-    expect(await exchange(portOf(serve), asked('/rpc/hold?seconds=60'), garbage)).not.toMatch(/^HTTP\/1\.1 [24]00/);
-    const nap = `POST /rpc/nap HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 31\r\nAuthorization: Bearer ${token({ role: names.roles[0], nonce: 'n' })}\r\n\r\n{"nonce":"piped","seconds":600}`;
-    expect(await exchange(portOf(serve), nap, garbage)).toBe('');
-    // It was cancelled with its connection.
+    const bearer = token({ role: names.roles[0], nonce: 'n' });
+    const body = '{"nonce":"piped","seconds":0.2}';
+    const head = `Host: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nAuthorization: Bearer ${bearer}`;
+    const nap = `POST /rpc/nap HTTP/1.1\r\n${head}\r\n\r\n${body}`;
+    expect(statuses(await exchange(portOf(serve), nap, garbage))).toEqual(['HTTP/1.1 200']);
+    const two = asked('/rpc/whoami?nonce=x') + asked('/rpc/whoami?nonce=x');
+    expect(statuses(await exchange(portOf(serve), two + garbage))).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
     const running = () =>
       database.sql`select from pg_stat_activity where usename = ${names.login} and state = 'active'`;
+    expect(await running()).toEqual([]);
+    const large = await exchange(portOf(serve), asked('/rpc/whoami?nonce=x&size=20000000'), garbage);
+    expect(statuses(large)).toEqual(['HTTP/1.1 200']);
+    expect(large.length).toBeGreaterThan(20_000_000);
+  });
+
+  test('does not hold the connection open when its client goes away', async () => {
+    const { names, database, serve } = made();
+    const socket = connect(portOf(serve), '127.0.0.1').on('error', () => undefined);
+    socket.write(asked('/rpc/hold?seconds=600') + garbage);
+    const running = () =>
+      database.sql`select from pg_stat_activity where usename = ${names.login} and state = 'active'`;
+    await expect.poll(async () => (await running()).length, { timeout: 10_000 }).toBe(1);
+    socket.destroy();
     await expect.poll(running, { timeout: 10_000 }).toEqual([]);
-    const text = await exchange(portOf(serve), asked('/rpc/whoami?nonce=x&size=20000000'), garbage);
-    expect(statuses(text.slice(1))).toEqual([]);
   });
 });
 
