@@ -1,4 +1,5 @@
 /** Fetches an issuer's key set, within limits: an issuer that is broken, or in other hands, costs us nothing but a message. */
+import { parsedJson } from '../json.ts';
 import { type IssuedKeys, isKeySetUrl, issuedKeys } from './key-set.ts';
 
 /** Why there was no set. The message names neither path nor query of the URL. */
@@ -54,14 +55,6 @@ async function readText(response: Response): Promise<string> {
   return text + decoder.decode();
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
 /** fetch's own words are `fetch failed`; what happened is in the cause. */
 function reason(error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError')
@@ -86,7 +79,7 @@ export async function fetchKeySet(url: string, ended: AbortSignal): Promise<Issu
   } catch (error) {
     throw error instanceof KeySetError ? error : new KeySetError(reason(error));
   }
-  const keys = issuedKeys(parsed(text));
+  const keys = issuedKeys(parsedJson(text));
   if (keys === null) throw new KeySetError('its answer is not a JSON Web Key Set');
   return keys;
 }

@@ -1,6 +1,7 @@
 /**
  * The hop's bytes, both ways: docs/hop.md is the description. Web APIs only; nothing here trusts what it reads.
  */
+import { parsedJson } from '../json.ts';
 import { encodeAsciiJson } from './ascii.ts';
 import { headOf, readFailure, readHead, readResult } from './message.ts';
 import { Pieces } from './pieces.ts';
@@ -280,16 +281,8 @@ export const encodeResult = (facts: ResultFacts): EncodedFacts => encodeFacts(re
 /** The value of `edgerest-failure`, with its preamble if that is too long for a header. */
 export const encodeFailure = (error: TransactionError): EncodedFacts => encodeFacts(failureText(error));
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Reads the facts of a result (a header's value or a preamble's text); null when they are not of this form. */
-export const decodeResult = (text: string): ResultFacts | null => readResult(parsed(text));
+export const decodeResult = (text: string): ResultFacts | null => readResult(parsedJson(text));
 
 /** Reads a failure (a header's value or a preamble's text); null when it is not of this form. */
-export const decodeFailure = (text: string): TransactionError | null => readFailure(parsed(text));
+export const decodeFailure = (text: string): TransactionError | null => readFailure(parsedJson(text));

@@ -10,6 +10,7 @@ import {
   SNAPSHOT_HEADER,
 } from '../../shared/hop/codec.ts';
 import type { TransactionOutcome, TransactionPayload, TransactionRequest } from '../../shared/hop/types.ts';
+import { parsedJson } from '../../shared/json.ts';
 import { contentOf } from '../../shared/snapshot/version.ts';
 import { checkedSecret, HopConfigError, isOfSocket, poolerAddresses } from './address.ts';
 import { readAnswer } from './answer.ts';
@@ -37,14 +38,6 @@ export interface HttpHopOptions {
   readonly alternatives?: boolean;
   /** For tests and for service bindings; the global one otherwise. */
   readonly fetch?: Fetch;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** What the pooler says in place of a snapshot or of keys. */
@@ -131,7 +124,7 @@ export class HttpHop implements PoolerClient {
         return version === null ? fetchFailed('The pooler answered with something else.') : { kind: 'same', version };
       }
       if (response.status === 200) {
-        const snapshot = readSnapshot(parsed(await response.text()));
+        const snapshot = readSnapshot(parsedJson(await response.text()));
         return snapshot ? { kind: 'new', snapshot } : fetchFailed('The pooler answered with something else.');
       }
       return await noAnswer(response);
@@ -148,7 +141,7 @@ export class HttpHop implements PoolerClient {
         const answer = await noAnswer(response);
         return answer.kind === 'none' ? fetchFailed('The schema cache has not been loaded yet.') : answer;
       }
-      const keys = readKeys(parsed(await response.text()));
+      const keys = readKeys(parsedJson(await response.text()));
       if (keys === undefined) return fetchFailed('The pooler answered with something else.');
       return { kind: 'keys', keys, snapshot: response.headers.get(SNAPSHOT_HEADER) };
     } catch {

@@ -1,5 +1,6 @@
 /** Bodies: small ones whole, large ones as they come, so that what only passes through is never whole in memory. */
 
+import { joined } from '../../shared/bytes.ts';
 import { ApiError } from '../error.ts';
 
 /** Bytes; a body is large beyond it. */
@@ -11,18 +12,6 @@ const DISCARD_LIMIT = 64 * 1024 * 1024;
 /** The client went away, or its connection did, before it had sent all. */
 export const brokenOff = (): ApiError =>
   new ApiError(400, { code: 'EDGE011', message: 'The request body broke off before its end' });
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [only] = pieces;
-  if (only !== undefined && pieces.length === 1) return only;
-  const bytes = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
-}
 
 /** A large body: what has been read of it, and the rest as it comes. What goes wrong while reading is an ApiError. */
 export class LargeBody {

@@ -1,4 +1,5 @@
 /** A scan over a JSON document's bytes as they come, in pieces of any size: is it valid, and where are its objects' keys. */
+import { joined } from '../../shared/bytes.ts';
 
 /** Told of the objects that are rows: the document itself, or the elements of its array. */
 export interface RowListener {
@@ -263,14 +264,8 @@ export class JsonScanner {
       this.#rows.key(bytes, start, end);
       return;
     }
-    const pieces = [...this.#keyPieces, bytes.subarray(start, end)];
+    const key = joined([...this.#keyPieces, bytes.subarray(start, end)]);
     this.#keyPieces = [];
-    const key = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
-    let at = 0;
-    for (const piece of pieces) {
-      key.set(piece, at);
-      at += piece.length;
-    }
     this.#rows.key(key, 0, key.length);
   }
 

@@ -1,4 +1,5 @@
 /** The hop of a worker without a pooler: it plans the whole transaction and has a driver run it. */
+import { joined } from '../../../shared/bytes.ts';
 import type { Config } from '../../../shared/config/resolve.ts';
 import type { CancelSignal } from '../../../shared/hop/cancellation.ts';
 import { refuse } from '../../../shared/hop/codec.ts';
@@ -69,18 +70,6 @@ function payloadOf(pieces: readonly Uint8Array[] | null): Payload | null {
     }
   };
   return { text, binary: () => byteaText(joined(pieces)) };
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [only] = pieces;
-  if (only !== undefined && pieces.length === 1) return only;
-  const bytes = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, offset);
-    offset += piece.length;
-  }
-  return bytes;
 }
 
 function bound(parameter: Parameter, payload: Payload | null): Value {

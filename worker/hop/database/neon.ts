@@ -1,6 +1,7 @@
 /** A driver for endpoints that take SQL over HTTP, as Neon's does: a batch is one request, one transaction and one round trip. */
 
 import { abortSignalOf, type CancelSignal } from '../../../shared/hop/cancellation.ts';
+import { parsedJson } from '../../../shared/json.ts';
 import { isLoopback } from '../../../shared/loopback.ts';
 import { HopConfigError } from '../address.ts';
 import { isNeverSent, isNeverSentAnswer } from '../never-sent.ts';
@@ -56,14 +57,6 @@ function errorOf(json: unknown): BatchFailure | null {
   if (severity === 'FATAL' || severity === 'PANIC') return { kind: 'connect', message };
   const [detail, hint] = [textOrNull(json.detail), textOrNull(json.hint)];
   return { kind: 'database', code, message, detail, hint, statement: 'unknown' };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 /** Endpoints take a connection string that is a URL. Throws HopConfigError. */
@@ -132,9 +125,9 @@ export class NeonDriver implements DatabaseDriver {
         message: 'The database cannot be reached.',
       });
     }
-    const results = response.status === 200 ? resultsOf(parsed(text), statements.length) : null;
+    const results = response.status === 200 ? resultsOf(parsedJson(text), statements.length) : null;
     if (results !== null) return { ok: true, results };
-    return failed((response.status === 400 ? errorOf(parsed(text)) : null) ?? strange(response));
+    return failed((response.status === 400 ? errorOf(parsedJson(text)) : null) ?? strange(response));
   }
 }
 
