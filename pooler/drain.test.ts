@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { listening } from '../test/listening.ts';
 import { Draining } from './drain.ts';
 
 const servers: Server[] = [];
@@ -26,10 +27,7 @@ async function place(idleTime?: number): Promise<Place> {
   });
   const draining = new Draining(server, idleTime);
   servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = address !== null && typeof address === 'object' ? address.port : 0;
+  const port = await listening(server);
   const held = async (): Promise<ServerResponse> => {
     const response = await next.promise;
     next = Promise.withResolvers();

@@ -3,23 +3,21 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { listening } from '../test/listening.ts';
 import { answerPings } from './pings.ts';
 
-async function listening(opened: (socket: WebSocket) => void) {
+async function opening(opened: (socket: WebSocket) => void) {
   const server = createServer();
   const sockets = new WebSocketServer({ server, autoPong: false });
   sockets.on('connection', (socket) => {
     answerPings(socket);
     opened(socket);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  return { server, port: typeof address === 'object' && address !== null ? address.port : 0 };
+  return { server, port: await listening(server) };
 }
 
 test('a ping is answered with what came with it', async () => {
-  const { server, port } = await listening(() => undefined);
+  const { server, port } = await opening(() => undefined);
   const client = new WebSocket(`ws://127.0.0.1:${port}`);
   await once(client, 'open');
   for (let i = 0; i < 300; i++) {
@@ -34,7 +32,7 @@ test('a ping is answered with what came with it', async () => {
 test('who asks and does not listen has few answers waiting', async () => {
   const pings = 100_000;
   const { promise, resolve } = Promise.withResolvers<number>();
-  const { server, port } = await listening((socket) => {
+  const { server, port } = await opening((socket) => {
     let heard = 0;
     socket.on('ping', () => {
       if (++heard === pings) resolve(socket.bufferedAmount);

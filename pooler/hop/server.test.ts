@@ -14,6 +14,7 @@ import type {
 } from '../../shared/hop/types.ts';
 import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import { emptySnapshot } from '../../shared/snapshot/snapshot.fixture.ts';
+import { listening } from '../../test/listening.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
 import { HopServer, type HopServerOptions, type SnapshotAnswers } from './server.ts';
 
@@ -87,11 +88,7 @@ async function start(
     onError: (message) => errors.push(message),
     ...options,
   });
-  server.server.listen(0, '127.0.0.1');
-  await once(server.server, 'listening');
-  const bound = server.server.address();
-  if (bound === null || typeof bound === 'string') throw new Error('no port');
-  const { port } = bound;
+  const port = await listening(server.server);
   const url = `http://127.0.0.1:${port}`;
   const result = { server, url, port, hop: new HttpHop({ url, secret }), seen, errors };
   running.push(result);

@@ -26,6 +26,7 @@ import { emptySnapshot } from '../../shared/snapshot/snapshot.fixture.ts';
 import { selfSigned } from '../../test/certificate.ts';
 import { FaultProxy } from '../../test/faults/proxy.ts';
 import { Random } from '../../test/faults/random.ts';
+import { listening } from '../../test/listening.ts';
 import { SocketHop, type SocketHopOptions } from '../../worker/hop/socket.ts';
 import { SOCKET_TIMES } from '../../worker/hop/socket-connection.ts';
 import { HopServer, type HopServerOptions } from './server.ts';
@@ -79,11 +80,7 @@ async function start(
     onRefused: ({ reason }) => refused.push(reason),
     ...options,
   });
-  server.server.listen(0, '127.0.0.1');
-  await once(server.server, 'listening');
-  const bound = server.server.address();
-  if (bound === null || typeof bound === 'string') throw new Error('no port');
-  const { port } = bound;
+  const port = await listening(server.server);
   cleanups.push(() => server.close(500));
   return {
     server,

@@ -1,6 +1,6 @@
 /** For tests: a port in front of a server, where the sockets can be counted. */
-import { once } from 'node:events';
-import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { createServer, connect as dial, type Socket } from 'node:net';
+import { listening } from '../../test/listening.ts';
 
 export interface Forward {
   readonly port: number;
@@ -14,14 +14,6 @@ export interface Forward {
   reset(): void;
   /** Cuts the connections and listens no more. */
   close(): Promise<void>;
-}
-
-/** Starts to listen on 127.0.0.1 and resolves with the port. */
-export async function listening(server: Server, port: number): Promise<number> {
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  return typeof address === 'object' ? (address?.port ?? 0) : 0;
 }
 
 /** Passes connections on to another port of 127.0.0.1. */

@@ -1,9 +1,10 @@
 import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { listening } from '../../test/listening.ts';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
 import { type Connection, ConnectionError, connect, type Flight, parseConnectionString } from '../wire/index.ts';
 import { createPool } from './create.ts';
-import { forward, listening } from './forward.fixture.ts';
+import { forward } from './forward.fixture.ts';
 import { Pool } from './pool.ts';
 import type { PoolEvent, PoolOptions } from './types.ts';
 
@@ -327,7 +328,7 @@ describe('draining', () => {
 
 async function freePort(): Promise<number> {
   const server = createServer();
-  const port = await listening(server, 0);
+  const port = await listening(server);
   await new Promise((resolve) => server.close(resolve));
   return port;
 }

@@ -1,11 +1,11 @@
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { type Certificate, selfSigned } from '../../test/certificate.ts';
+import { listening } from '../../test/listening.ts';
 import { superuserUri } from '../../test/postgres.ts';
 import type { ConnectionConfig, Endpoint } from '../wire/config.ts';
 import { parseConnectionString } from '../wire/uri.ts';
@@ -22,9 +22,7 @@ afterEach(() => {
 
 async function listen(server: Server): Promise<number> {
   servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
+  return await listening(server);
 }
 
 function testServer(): Extract<Endpoint, { kind: 'tcp' }> {

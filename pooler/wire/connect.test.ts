@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, connect as dial, type Server } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { listening } from '../../test/listening.ts';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
 import { connect } from './connect.ts';
 import type { Connection } from './connection.ts';
@@ -57,10 +58,7 @@ async function older(logins: { refused: number; passed: number }): Promise<numbe
     });
   });
   servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  return typeof address === 'object' ? (address?.port ?? 0) : 0;
+  return await listening(server);
 }
 
 test('the server is to notice when we are gone, also after a reset', async () => {

@@ -1,5 +1,4 @@
 /** The driver's door in front of a database of its own, for tests. */
-import { once } from 'node:events';
 import { afterAll, beforeAll } from 'vitest';
 import { Logins } from '../../pooler/driver/logins.ts';
 import { DriverServer } from '../../pooler/driver/server.ts';
@@ -7,6 +6,7 @@ import { SqlEndpoint } from '../../pooler/driver/sql.ts';
 import { Targets } from '../../pooler/driver/targets.ts';
 import { createPool, type Pool } from '../../pooler/pool/index.ts';
 import { parseConnectionString } from '../../pooler/wire/index.ts';
+import { listening } from '../listening.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../postgres.ts';
 
 export interface DoorOptions {
@@ -104,10 +104,7 @@ export function door(prefix: string, options: DoorOptions = {}): Door {
       },
     });
     server = new DriverServer({ sql, tls: null });
-    server.server.listen(0, '127.0.0.1');
-    await once(server.server, 'listening');
-    const address = server.server.address();
-    port = typeof address === 'object' && address !== null ? address.port : 0;
+    port = await listening(server.server);
   });
   afterAll(async () => {
     await server?.close(1000);

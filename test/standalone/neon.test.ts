@@ -1,11 +1,11 @@
 /** A worker without a pooler that reaches PostgreSQL by SQL over HTTP: through our own driver endpoint, which is Neon's protocol. */
-import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { EdgeRuntime } from 'edge-runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { killAll, edgerest as program } from '../../pooler/cli/program.fixture.ts';
 import { neonEndpoint } from '../../worker/hop/database/neon.ts';
 import { createNeon, type EdgerestFetch, HopConfigError } from '../../worker/neon.ts';
+import { listening } from '../listening.ts';
 import { portOf } from '../operating/program.ts';
 import { createStandaloneDatabase, type StandaloneDatabase } from './database.ts';
 import { requests } from './requests.ts';
@@ -119,10 +119,7 @@ describe('when the endpoint fails', () => {
   });
   let edgerest: EdgerestFetch;
   beforeAll(async () => {
-    relay.listen(0, '127.0.0.1');
-    await once(relay, 'listening');
-    const address = relay.address();
-    const port = typeof address === 'object' ? address?.port : 0;
+    const port = await listening(relay);
     edgerest = createNeon({ bindings: { ...bindings, EDGEREST_SQL_URL: `http://127.0.0.1:${port}/sql` }, log: silent });
     expect((await edgerest(new Request('http://localhost/item'))).status).toBe(200);
   });

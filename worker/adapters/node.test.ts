@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { listening } from '../../test/listening.ts';
 import { LargeBody } from '../request/body.ts';
 import type { RawRequest } from '../request/types.ts';
 import type { RawResponse } from '../response/types.ts';
@@ -19,10 +20,7 @@ afterEach(() => {
 async function serve(handle: Handler, behindProxy = false): Promise<number> {
   const server = createServer(nodeListener(handle, { bodyLimit: 4_000_000, server: 'test', behindProxy }));
   servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  return address !== null && typeof address === 'object' ? address.port : 0;
+  return await listening(server);
 }
 
 async function send(port: number, text: string): Promise<Socket> {
