@@ -23,9 +23,6 @@ export const parseComplete = message(backend.parseComplete, Buffer.alloc(0));
 export const closeComplete = message(backend.closeComplete, Buffer.alloc(0));
 export const readyIdle = message(backend.readyForQuery, Buffer.from('I'));
 
-/** ReadyForQuery, with the transaction's status. */
-export const ready = (status: string): Buffer => message(backend.readyForQuery, Buffer.from(status));
-
 export const commandComplete = (tag: string): Buffer => message(backend.commandComplete, cstrings(tag));
 
 export const parameterStatus = (name: string, value: string): Buffer =>

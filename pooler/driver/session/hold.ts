@@ -197,12 +197,12 @@ export class Hold {
       if (loan === null) return;
       const { exchange } = loan;
       // What was never synced must not be committed.
-      if (exchange.copyingIn) exchange.send(copyFailMessage);
-      else if (exchange.open) exchange.send(wrongMessage);
-      if (exchange.open) exchange.send(syncMessage);
+      if (exchange.ledger.copyingIn) exchange.send(copyFailMessage);
+      else if (exchange.ledger.open) exchange.send(wrongMessage);
+      if (exchange.ledger.open) exchange.send(syncMessage);
       loan.flush();
       loan.resume();
-      if (!exchange.answered) this.cancel();
+      if (!exchange.ledger.answered) this.cancel();
       this.#goOn();
     });
   }
@@ -211,7 +211,7 @@ export class Hold {
   #goOn(): void {
     const { loan } = this;
     const ending = this.#ending;
-    if (loan === null || ending === null || this.#cancelling || !loan.exchange.answered) return;
+    if (loan === null || ending === null || this.#cancelling || !loan.exchange.ledger.answered) return;
     if (loan.free) {
       this.#loan = null;
       loan.giveBack();

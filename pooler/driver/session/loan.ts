@@ -36,13 +36,13 @@ export class Loan implements Borrower {
 
   /** Whether everything is answered and the server is outside of any transaction. */
   get free(): boolean {
-    const { answered, open, status } = this.exchange;
+    const { answered, open, status } = this.exchange.ledger;
     return answered && !open && status === 'I' && this.#scanner.between;
   }
 
   /** Whether nothing happens before the client does something. */
   get waits(): boolean {
-    return this.#paused || this.exchange.waits;
+    return this.#paused || this.exchange.ledger.waits;
   }
 
   data(chunk: Buffer, length: number): boolean {

@@ -240,6 +240,15 @@ describe('prepared statements', () => {
   });
 });
 
+test('a DEALLOCATE that needs no server holds no connection', async () => {
+  const client = await door.client();
+  await client.query({ name: 'gone', text: 'select 1' });
+  await client.query('deallocate gone');
+  await door.quiet();
+  await expect(client.query('deallocate gone')).rejects.toMatchObject({ code: '26000' });
+  await client.end();
+});
+
 describe('settings', () => {
   test('go with the client and with nobody else', async () => {
     const one = await door.client();

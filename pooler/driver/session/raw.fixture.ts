@@ -70,6 +70,18 @@ export function valuesOf({ payload }: Message): readonly (string | null)[] {
   return values;
 }
 
+/** All whole messages of some bytes. */
+export function messagesOf(bytes: Buffer): readonly Message[] {
+  const messages: Message[] = [];
+  for (let at = 0; at + 5 <= bytes.length; ) {
+    const end = at + 1 + bytes.readInt32BE(at + 1);
+    if (end > bytes.length) break;
+    messages.push({ type: bytes.toString('latin1', at, at + 1), payload: bytes.subarray(at + 5, end) });
+    at = end;
+  }
+  return messages;
+}
+
 export class RawClient {
   readonly socket: WebSocket;
   #bytes = Buffer.alloc(0);

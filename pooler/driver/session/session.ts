@@ -1,17 +1,18 @@
 import { Cancellation } from '../../../shared/hop/cancellation.ts';
 import type { Lease, Pool } from '../../pool/index.ts';
-import { frontend, ProtocolViolation } from '../../wire/index.ts';
-import { type DriverError, driverError } from '../errors.ts';
+import { frontend } from '../../wire/index.ts';
+import type { DriverError } from '../errors.ts';
 import { failureOf } from '../failure.ts';
 import type { Login, Logins } from '../logins.ts';
 import { errorResponse, readyIdle } from './answers.ts';
-import { TooManyNames } from './exchange.ts';
-import { type FrontendMessage, type FrontendReader, MessageTooLarge } from './frontend.ts';
+import type { FrontendMessage, FrontendReader } from './frontend.ts';
 import { type Checked, Hold } from './hold.ts';
+import { Inbox } from './inbox.ts';
 import type { Holder } from './loan.ts';
 import { Names, type Texts } from './names.ts';
 import type { Peer } from './peer.ts';
 import type { Pins } from './pins.ts';
+import { connectionLost, leftWaiting, refusalOf, shuttingDown, tooManyPinned, unchangeable } from './refusals.ts';
 import { noSettings, type Settings, scopeOf } from './settings.ts';
 import { Trail } from './trail.ts';
 
@@ -40,9 +41,8 @@ export interface SessionOptions {
  */
 type State = 'idle' | 'waiting' | 'refusing' | 'holding' | 'checking' | 'ended';
 
-/** Bytes that wait for the client to take them, from which on no more are read from the server; and for the server. */
+/** Bytes that wait for the client to take them, from which on no more are read from the server. */
 const outputLimit = 1024 * 1024;
-const inputLimit = 256 * 1024;
 /** Milliseconds after which a client that never pauses lets go of its connection, between two transactions. */
 const turn = 250;
 
@@ -54,27 +54,24 @@ export class Session implements Holder {
   readonly #options: SessionOptions;
   readonly #login: Login;
   readonly #peer: Peer;
-  readonly #reader: FrontendReader;
+  readonly #inbox: Inbox;
   #state: State = 'idle';
   #hold: Hold | null = null;
   #settings: Settings = noSettings;
   #scope = '';
-  /** The message that has to wait. */
-  #next: FrontendMessage | null = null;
   #refusal: DriverError | null = null;
   #request: Cancellation | null = null;
   #pinned = false;
   #closing = false;
   /** It did something that cannot be had here. */
   #offence: DriverError | null = null;
-  #paused = false;
   /** When something happened last on the connection that is held. */
   #active = 0;
 
   constructor(login: Login, peer: Peer, reader: FrontendReader, options: SessionOptions) {
     this.#login = login;
     this.#peer = peer;
-    this.#reader = reader;
+    this.#inbox = new Inbox(reader, peer);
     this.#options = options;
     this.texts = options.texts;
   }
@@ -109,7 +106,7 @@ export class Session implements Holder {
   /** The client asks to stop what it is doing. */
   cancel(): void {
     if (this.#state === 'waiting') this.#request?.abort();
-    else if (this.#hold?.loan?.exchange.answered === false) this.#hold.cancel();
+    else if (this.#hold?.loan?.exchange.ledger.answered === false) this.#hold.cancel();
   }
 
   /** Ends it as soon as it is between two transactions. */
@@ -124,16 +121,12 @@ export class Session implements Holder {
     if (this.#state !== 'holding' || loan == null || now - this.#active < this.#options.idleLimit) return;
     // Between two transactions it may wait as long as it likes, if it may keep the connection at all.
     if (!loan.waits || (loan.free && this.#pinned)) return;
-    this.#fail(
-      driverError('25P03', 'terminating connection due to idle-in-transaction timeout', {
-        hint: 'EDGEREST_DRIVER_IDLE_TRANSACTION of the pooler says how many seconds a client may leave a connection waiting.',
-      }),
-    );
+    this.#fail(leftWaiting());
   }
 
   reported(name: string, value: string): boolean {
     const expected = name === 'client_encoding' ? 'UTF8' : name === 'session_authorization' ? this.#login.user : value;
-    if (value !== expected) this.#offence = driverError('0A000', `${name} cannot be changed through a pooler`);
+    if (value !== expected) this.#offence = unchangeable(name);
     return true;
   }
 
@@ -151,17 +144,14 @@ export class Session implements Holder {
       return;
     }
     const hold = this.#hold;
-    if (hold?.loan?.free !== true || hold.cancelling) this.#pump();
-    else if (!hold.untouched || this.#options.checkReads()) void this.#letGo(hold);
-    else if (!this.#pinned) this.#passOn(hold, null);
-    else if (this.#closing) this.#shutDown();
+    if (hold?.loan?.free === true && !hold.cancelling) this.#through(hold);
     else this.#pump();
   }
 
   lost(error: Error | null): void {
     this.#unpin();
     this.#hold = null;
-    this.#fail(this.#failureOf(error ?? driverError('08006', 'the connection to the database was lost')));
+    this.#fail(this.#failureOf(error ?? connectionLost()));
   }
 
   /** Does what can be done with what has arrived. */
@@ -173,7 +163,22 @@ export class Session implements Holder {
       return;
     }
     this.#hold?.loan?.flush();
-    this.#throttle();
+    this.#inbox.throttle(this.#isFull || this.#state === 'waiting' || this.#state === 'checking');
+    // Where all that was sent needed no server, nothing comes from there that would move it.
+    if (this.#state === 'holding' && !this.#pinned && !this.#isFull && this.#inbox.first === null) this.#rest();
+  }
+
+  #rest(): void {
+    const hold = this.#hold;
+    if (hold?.loan?.free === true && !hold.cancelling) this.#through(hold);
+  }
+
+  /** A transaction has ended. */
+  #through(hold: Hold): void {
+    if (!hold.untouched || this.#options.checkReads()) void this.#letGo(hold);
+    else if (!this.#pinned) this.#passOn(hold, null);
+    else if (this.#closing) this.#shutDown();
+    else this.#pump();
   }
 
   /** One message further. False when there is none, or it has to wait. */
@@ -187,27 +192,25 @@ export class Session implements Holder {
       case 'refusing':
       case 'holding':
         // Whoever does not take what it asked for gets no more.
-        if (this.#isFull) return false;
-        this.#next ??= this.#reader.next();
-        if (this.#next === null) return false;
-        if (this.#next.type === frontend.terminate) {
-          // The driver waits for the server to close.
-          this.#peer.close();
-          this.#end();
-          return false;
-        }
-        return this.#take(this.#state, this.#next);
+        return this.#isFull ? false : this.#take(this.#state, this.#inbox.first);
     }
   }
 
-  #take(state: 'idle' | 'refusing' | 'holding', message: FrontendMessage): boolean {
+  #take(state: 'idle' | 'refusing' | 'holding', message: FrontendMessage | null): boolean {
+    if (message === null) return false;
+    if (message.type === frontend.terminate) {
+      // The driver waits for the server to close.
+      this.#peer.close();
+      this.#end();
+      return false;
+    }
     if (state === 'holding' && !this.#send(message)) return false;
     if (state === 'refusing') this.#refuse(message.type);
     if (state === 'idle' && !this.#answerAlone(message.type)) {
       void this.#acquire();
       return false;
     }
-    this.#next = null;
+    this.#inbox.shift();
     return true;
   }
 
@@ -218,9 +221,9 @@ export class Session implements Holder {
     if (hold === null || loan == null || loan.full) return false;
     const { exchange } = loan;
     // A request to cancel is for what was sent before it.
-    if (hold.cancelling && exchange.answered) return false;
+    if (hold.cancelling && exchange.ledger.answered) return false;
     // Others wait too: it goes on after the answers, on another connection if it is between two transactions.
-    if (!exchange.answered && !exchange.open && Date.now() - hold.since > turn) return false;
+    if (!exchange.ledger.answered && !exchange.ledger.open && Date.now() - hold.since > turn) return false;
     return loan.send(message);
   }
 
@@ -289,9 +292,9 @@ export class Session implements Holder {
     this.#active = Date.now();
     if (!hold.lend()) {
       // It was lost, or is being closed, in this very moment.
-      void hold.finish();
-      this.#hold = null;
-      void this.#acquire();
+      if (this.#pinned) this.#fail(connectionLost());
+      void this.#finish(hold);
+      if (!this.#ended) void this.#acquire();
       return;
     }
     this.#hold = hold;
@@ -299,7 +302,7 @@ export class Session implements Holder {
     this.#pump();
   }
 
-  /** A transaction has ended. */
+  /** Looks after what it has left. */
   async #letGo(hold: Hold): Promise<void> {
     this.#state = 'checking';
     let checked: Checked;
@@ -329,11 +332,16 @@ export class Session implements Holder {
 
   /** It has something that ends with the connection. */
   #keep(hold: Hold, by: string): void {
-    if (!this.#ended && this.#closing) this.#shutDown();
-    else if (!this.#ended && !this.#pinned && !this.#options.pins.take()) this.#fail(tooManyPinned(by));
-    else this.#pinned = true;
-    if (this.#ended) void this.#finish(hold);
-    else this.#begin(hold);
+    if (!this.#ended) {
+      if (this.#closing) this.#shutDown();
+      else if (!this.#pinned && !this.#options.pins.take()) this.#fail(tooManyPinned(by));
+      else {
+        this.#pinned = true;
+        this.#begin(hold);
+        return;
+      }
+    }
+    void this.#finish(hold);
   }
 
   #remember(settings: Settings): void {
@@ -351,7 +359,7 @@ export class Session implements Holder {
   }
 
   #shutDown(): void {
-    this.#fail(driverError('57P01', 'terminating connection due to administrator command'));
+    this.#fail(shuttingDown());
   }
 
   #end(): void {
@@ -359,9 +367,7 @@ export class Session implements Holder {
     const checking = this.#state === 'checking';
     this.#state = 'ended';
     this.#request?.abort();
-    this.#reader.clear();
-    this.#next = null;
-    this.#resume();
+    this.#inbox.clear();
     // While it is checked, whoever checks it sees to it.
     if (this.#hold !== null && !checking) void this.#finish(this.#hold);
     this.#options.onEnd();
@@ -392,35 +398,4 @@ export class Session implements Holder {
     if (failure.fields.code === 'XX000' && failure.status === 500) this.#options.onFault(error);
     return failure;
   }
-
-  /** Reads no further while much waits for its turn. */
-  #throttle(): void {
-    const waits = this.#next !== null || this.#isFull || this.#state === 'waiting' || this.#state === 'checking';
-    if (!waits || this.#reader.available < inputLimit) this.#resume();
-    else if (!this.#paused) {
-      this.#paused = true;
-      this.#peer.pause();
-    }
-  }
-
-  #resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#peer.resume();
-  }
-}
-
-const tooManyPinned = (by: string): DriverError =>
-  driverError('53400', `too many sessions keep their connection to the database: this one would have to, for ${by}`, {
-    hint: 'Undo it before the transaction ends, or raise EDGEREST_DRIVER_MAX_PINNED of the pooler.',
-  });
-
-/** What a client did that ends its session; null where it is not to blame. */
-function refusalOf(error: unknown): DriverError | null {
-  if (error instanceof ProtocolViolation) return driverError('08P01', `protocol violation: ${error.message}`);
-  if (error instanceof TooManyNames) return driverError('54000', 'too many prepared statements in one session');
-  if (!(error instanceof MessageTooLarge)) return null;
-  return driverError('54000', error.message, {
-    hint: 'EDGEREST_MAX_BODY_SIZE of the pooler says how many bytes are allowed.',
-  });
 }

@@ -16,9 +16,11 @@ export class Trail {
   /** Settings with a dot in their names, all that the session has ever named. */
   readonly custom = new Set<string>();
 
-  /** A text that was sent to be executed. */
-  text(text: string): void {
-    this.traces(tracesOf(text));
+  /** A text that was sent to be executed. Returns what it may leave. */
+  text(text: string): Traces {
+    const traces = tracesOf(text);
+    this.traces(traces);
+    return traces;
   }
 
   traces(traces: Traces): void {

@@ -17,6 +17,8 @@ export interface Traces {
   readonly settings: boolean;
   /** Settings with a dot in their names that the text names: PostgreSQL lists them nowhere. */
   readonly custom: readonly string[];
+  /** It may make the server forget what was prepared. */
+  readonly forgets: boolean;
   /** It sets something for the session whose name only exists at run time. */
   readonly unnamed: boolean;
 }
@@ -28,6 +30,7 @@ export const noTraces: Traces = {
   prepared: false,
   settings: false,
   custom: [],
+  forgets: false,
   unnamed: false,
 };
 
@@ -41,10 +44,12 @@ export const anyTraces: Traces = {
   prepared: true,
   settings: true,
   custom: [],
+  forgets: true,
   unnamed: false,
 };
 
-const suspicious = /advisory|prepare|set_config|\bset\b|listen|\bhold\b|\btemp/i;
+const suspicious = /advisory|prepare|set_config|\bset\b|listen|\bhold\b|\btemp|deallocate|discard/i;
+const forgetful = /deallocate|discard/i;
 const lasting = /advisory|prepare|listen|\bhold\b|\btemp/i;
 const customSet =
   /\bset\s+(?:session\s+|local\s+)?((?:"[^"]+"|[a-z_][\w$]*)(?:\s*\.\s*(?:"[^"]+"|[a-z_][\w$]*))+)\s*(?:=|\bto\b)/gi;
@@ -73,6 +78,7 @@ export function tracesOf(text: string): Traces {
     prepared: /prepare/i.test(text),
     settings,
     custom,
+    forgets: forgetful.test(text),
     unnamed,
   };
 }
