@@ -85,9 +85,12 @@ export class Names {
     this.#names.delete(name);
   }
 
+  /** Forgets all but the unnamed one, which DEALLOCATE ALL and DISCARD ALL leave alone. */
   clear(): void {
+    const unnamed = this.#names.get('');
     this.#size = 0;
     this.#names.clear();
+    this.restore('', unnamed);
   }
 
   #put(name: string, prepared: Prepared): void {
