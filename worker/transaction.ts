@@ -3,6 +3,7 @@
 import { isTraceparent } from '../shared/hop/traceparent.ts';
 import { HOP_VERSION, type Statement, type TransactionRequest } from '../shared/hop/types.ts';
 import type { Identity } from './auth/authenticator.ts';
+import { callsFunctions } from './plan/code.ts';
 import type { Plan } from './plan/types.ts';
 import { headerValue } from './request/headers.ts';
 import { decodeByteString } from './request/text.ts';
@@ -62,7 +63,7 @@ export function transactionRequest(
     isolation: routine?.isolation ?? null,
     access: accessOf(plan),
     settings: routine?.settings ?? [],
-    runsCode: plan.kind !== 'read',
+    runsCode: plan.kind !== 'read' || callsFunctions(plan.read, plan.handler),
     statements,
     end: request.preferences.transaction,
   };

@@ -108,8 +108,14 @@ describe('every kind of state that a function leaves is gone for the next role,'
   });
 });
 
-/** Plain reads in which code runs all the same: a view's, a policy's, a column that is computed. */
-const PLAIN = ['/sneaky', '/guarded', '/guarded?select=sneaky_column'];
+/** Plain reads in which code runs all the same: a view's, a policy's. */
+const PLAIN = ['/sneaky', '/guarded'];
+/** Reads that name a function. */
+const NAMING = [
+  '/guarded?select=sneaky_column',
+  '/guarded?sneaky_column=eq.here',
+  '/guarded?select=id&order=sneaky_column',
+];
 
 describe('code that a plain read runs', () => {
   test.each(PLAIN)('may leave something with the default, as documented: %s', async (target) => {
@@ -121,6 +127,12 @@ describe('code that a plain read runs', () => {
     expect(await json(started, bob, '/through_view')).toEqual([{ left: {} }]);
   });
 
+  test.each(NAMING)('leaves nothing with the default where the request names it: %s', async (target) => {
+    const started = await start({ PGRST_DB_POOL: '1' });
+    await json(started, alice, target);
+    expect(await json(started, bob, '/through_view')).toEqual([{ left: {} }]);
+  });
+
   test.each(PLAIN)('leaves nothing with EDGEREST_SESSION_RESET=full: %s', async (target) => {
     const started = await start({ PGRST_DB_POOL: '1', EDGEREST_SESSION_RESET: 'full' });
     await json(started, alice, target);
@@ -129,7 +141,7 @@ describe('code that a plain read runs', () => {
 
   test.each(['auto', 'full'])('never changes who the next one is: %s', async (reset) => {
     const started = await start({ PGRST_DB_POOL: '1', EDGEREST_SESSION_RESET: reset });
-    for (const target of PLAIN) {
+    for (const target of [...PLAIN, ...NAMING]) {
       await json(started, alice, target);
       const asked = question('view', 'mine', bob, new Random(1));
       const answer = await started.ask(asked);
