@@ -132,13 +132,19 @@ describe('when the endpoint fails', () => {
     const response = await edgerest(new Request('http://localhost/item', { method, headers, body }));
     return [response.status, (await response.json()).code];
   };
-  const fatal = JSON.stringify({ severity: 'FATAL', code: '53300', message: 'sorry, too many clients already' });
+  const fatal = (code: string): string => JSON.stringify({ severity: 'FATAL', code, message: 'it ends here' });
 
   test.each<[string, (response: ServerResponse) => void, readonly [number, string], readonly [number, string]]>([
     ['breaks off', (response) => response.destroy(), [503, 'PGRST001'], [502, 'EDGE002']],
     ['is out of order', (response) => response.writeHead(500).end('oops'), [503, 'PGRST001'], [502, 'EDGE002']],
     ['answers with something else', (response) => response.end('{"results":[]}'), [503, 'PGRST001'], [502, 'EDGE002']],
-    ['does not let us in', (response) => response.writeHead(400).end(fatal), [503, 'PGRST000'], [503, 'PGRST000']],
+    [
+      'does not let us in',
+      (response) => response.writeHead(400).end(fatal('53300')),
+      [503, 'PGRST000'],
+      [503, 'PGRST000'],
+    ],
+    ['ends', (response) => response.writeHead(400).end(fatal('57P01')), [503, 'PGRST001'], [502, 'EDGE002']],
     ['refuses', (response) => response.writeHead(429).end(), [503, 'PGRST000'], [503, 'PGRST000']],
     [
       'is elsewhere',

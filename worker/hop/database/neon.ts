@@ -50,11 +50,16 @@ function resultsOf(json: unknown, count: number): readonly BatchResult[] | null 
   return results.length === count ? results : null;
 }
 
+/** What ends a login (classes 08, 28 and 53, 3D000, 57P03; PostgreSQL docs, appendix A). Other fatal errors may come behind a commit. */
+const AT_LOGIN = /^(?:08|28|53|3D000|57P03)/;
+
 /** An error of the database. One that came with the login, before any statement, is a connection's. */
 function errorOf(json: unknown): BatchFailure | null {
   if (!isObject(json) || typeof json.code !== 'string' || typeof json.message !== 'string') return null;
   const { code, message, severity } = json;
-  if (severity === 'FATAL' || severity === 'PANIC') return { kind: 'connect', message };
+  if (severity === 'FATAL' || severity === 'PANIC') {
+    return { kind: AT_LOGIN.test(code) ? 'connect' : 'unanswered', message };
+  }
   const [detail, hint] = [textOrNull(json.detail), textOrNull(json.hint)];
   return { kind: 'database', code, message, detail, hint, statement: 'unknown' };
 }
