@@ -336,20 +336,25 @@ describe('sessions', () => {
 
   test('a batch that commits on its way is not sent again', async () => {
     const sql = neon(open.uri());
-    await sql`create table stale (a int)`;
-    await sql`create table counted (a int)`;
-    const asked = () =>
-      sql
-        .transaction([sql`insert into counted values (1)`, sql`commit`, sql`select * from stale`])
-        .catch(({ code }) => code);
-    for (let i = 0; i < 4; i++) await asked();
-    await sql`alter table stale add b int`;
-    await sql`delete from counted`;
-    const answers = [];
-    for (let i = 0; i < 8; i++) answers.push(await asked());
+    const answersToStale = async (): Promise<readonly unknown[]> => {
+      await sql.transaction([sql`drop table if exists stale`, sql`drop table if exists counted`]);
+      await sql.transaction([sql`create table stale (a int)`, sql`create table counted (a int)`]);
+      const asked = () =>
+        sql
+          .transaction([sql`insert into counted values (1)`, sql`commit`, sql`select * from stale`])
+          .catch(({ code }) => code);
+      for (let i = 0; i < 4; i++) await asked();
+      await sql.transaction([sql`alter table stale add b int`, sql`delete from counted`]);
+      const answers = [];
+      for (let i = 0; i < 8; i++) answers.push(await asked());
+      expect(await sql`select count(*)::int as n from counted`).toEqual([{ n: 8 }]);
+      return answers;
+    };
+    // A connection whose time had come meanwhile has nothing stale.
+    let answers = await answersToStale();
+    for (let more = 0; more < 4 && !answers.includes('0A000'); more++) answers = await answersToStale();
     expect(answers).toContain('0A000');
     expect(Array.isArray(answers.at(-1))).toBe(true);
-    expect(await sql`select count(*)::int as n from counted`).toEqual([{ n: 8 }]);
     await sql.transaction([sql`drop table stale`, sql`drop table counted`]);
   });
 
