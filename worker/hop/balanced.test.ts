@@ -8,7 +8,8 @@ import type {
   TransactionRequest,
 } from '../../shared/hop/types.ts';
 import { BalancedHop } from './balanced.ts';
-import type { FetchedSnapshot, PoolerClient } from './pooler-client.ts';
+import type { FetchedSnapshot } from './fetched.ts';
+import type { PoolerClient } from './pooler-client.ts';
 import { Pooler } from './poolers.ts';
 
 beforeEach(() => {

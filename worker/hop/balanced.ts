@@ -7,7 +7,8 @@ import type {
   TransactionPayload,
   TransactionRequest,
 } from '../../shared/hop/types.ts';
-import { type FetchedState, fetchState } from './fetch-state.ts';
+import { fetchState } from './fetch-state.ts';
+import type { FetchedState } from './fetched.ts';
 import { transportFailure } from './pooler-client.ts';
 import { choose, type Pooler } from './poolers.ts';
 import type { StateFetcher } from './remote-states.ts';

@@ -1,12 +1,7 @@
 /** A snapshot and the keys that belong to it, from one pooler. */
-import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { sameContent } from '../../shared/snapshot/version.ts';
-import type { KeySet } from '../auth/keys.ts';
-import type { FetchedSnapshot, PoolerClient } from './pooler-client.ts';
-
-export type FetchedState =
-  | { readonly kind: 'new'; readonly snapshot: Snapshot; readonly keys: KeySet | null }
-  | Exclude<FetchedSnapshot, { readonly kind: 'new' }>;
+import type { FetchedState } from './fetched.ts';
+import type { PoolerClient } from './pooler-client.ts';
 
 /**
  * Asks one pooler, unless it has one of the known versions' content. `unknown`: a key that it looks for first, as in fetchKeys.

@@ -14,16 +14,9 @@ import { parsedJson } from '../../shared/json.ts';
 import { contentOf } from '../../shared/snapshot/version.ts';
 import { checkedSecret, HopConfigError, isOfSocket, poolerAddresses } from './address.ts';
 import { readAnswer } from './answer.ts';
+import { type FetchedKeys, type FetchedSnapshot, type FetchFailure, fetchFailed } from './fetched.ts';
 import { isNeverSent, isNeverSentAnswer } from './never-sent.ts';
-import {
-  cancelled,
-  type FetchedKeys,
-  type FetchedSnapshot,
-  type FetchFailure,
-  fetchFailed,
-  type PoolerClient,
-  transportFailure,
-} from './pooler-client.ts';
+import { cancelled, type PoolerClient, transportFailure } from './pooler-client.ts';
 import { readKeys, readSnapshot } from './snapshot.ts';
 import { UploadStream } from './upload.ts';
 

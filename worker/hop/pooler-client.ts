@@ -1,25 +1,6 @@
 /** What a worker asks of one pooler, over whatever carries it. */
 import type { Hop, TransactionError, TransactionFailure, TransactionRequest } from '../../shared/hop/types.ts';
-import type { Snapshot } from '../../shared/snapshot/types.ts';
-import type { KeySet } from '../auth/keys.ts';
-
-/** Why there was no answer. `refusal`: the reason where the pooler does not accept us. */
-export interface FetchFailure {
-  readonly kind: 'failed';
-  readonly message: string;
-  readonly refusal: string | null;
-}
-
-/** What asking for a snapshot gave. `same`: it is one that is known, loaded as `version` says; `none`: there is none at all yet. */
-export type FetchedSnapshot =
-  | { readonly kind: 'new'; readonly snapshot: Snapshot }
-  | { readonly kind: 'same'; readonly version: string }
-  | { readonly kind: 'none' }
-  | FetchFailure;
-
-export type FetchedKeys =
-  /** `snapshot`: the version that they belong to. */
-  { readonly kind: 'keys'; readonly keys: KeySet | null; readonly snapshot: string | null } | FetchFailure;
+import type { FetchedKeys, FetchedSnapshot } from './fetched.ts';
 
 export interface PoolerClient extends Hop {
   /** The pooler's snapshot, if its content is none of those of these versions. Never throws. */
@@ -32,12 +13,6 @@ export interface PoolerClient extends Hop {
   /** Whether it serves. Never throws. */
   isLive(signal: AbortSignal | null): Promise<boolean>;
 }
-
-export const fetchFailed = (message: string, refusal: string | null = null): FetchFailure => ({
-  kind: 'failed',
-  message,
-  refusal,
-});
 
 /**
  * The pooler gave no answer that is its own. `sent`: whether any of the message may have reached it. A transaction that only

@@ -4,8 +4,7 @@ import { UnknownKeyError } from '../auth/errors.ts';
 import type { ApiError } from '../error.ts';
 import { noSchemaCache, refusedByPooler } from '../response/errors.ts';
 import { nextState, type State, type StateSource } from '../state.ts';
-import type { FetchedState } from './fetch-state.ts';
-import type { FetchFailure } from './pooler-client.ts';
+import type { FetchedState, FetchFailure } from './fetched.ts';
 
 /**
  * A pooler is asked for a newer snapshot so often by an isolate: once in so many milliseconds over a longer time, and so many times

@@ -7,14 +7,9 @@ import { refuse } from '../../shared/hop/codec.ts';
 import { SOCKET_PATH } from '../../shared/hop/frames.ts';
 import type { TransactionOutcome, TransactionPayload, TransactionRequest } from '../../shared/hop/types.ts';
 import { checkedSecret } from './address.ts';
+import type { FetchedKeys, FetchedSnapshot } from './fetched.ts';
 import { HttpHop } from './http.ts';
-import {
-  cancelled,
-  type FetchedKeys,
-  type FetchedSnapshot,
-  type PoolerClient,
-  transportFailure,
-} from './pooler-client.ts';
+import { cancelled, type PoolerClient, transportFailure } from './pooler-client.ts';
 import {
   type ConnectionOptions,
   type NoConnection,
