@@ -1,4 +1,4 @@
-import { isPlain } from './plain.ts';
+import { isPlain } from '../plain.ts';
 
 /**
  * What a statement's text may leave behind in its session, as far as the text says. It errs on the side of too much: a word counts

@@ -11,6 +11,8 @@ test.each([
   "with recent as (select * from t where at > now() - interval '1 day') select * from recent /* by: hand */",
   'select "t"."id", "t"."data" from "t" left join lateral (select json_agg(json_build_array(a, b)) as data from u) x on true',
   "select -1, 2 - -3, a->>'b', c @> '{\"d\": 1}' from t order by (a) desc",
+  'select sum(a) filter (where b) over (order by c) from "t" left join (select 1) u on true group by (a)',
+  'with a as materialized (select 1) select * from a where "b" ilike (c)',
   '',
 ])('only reads: %s', (text) => expect(isPlain(text)).toBe(true));
 
@@ -36,6 +38,14 @@ test.each([
   "select 1 +/* /* */ ' */ f(1) --'",
   'select 1 -/* */f(1)',
   'select 1 +--x\n f(1)',
+  ...'over filter within join natural like is to by partition materialized group_by'
+    .split(' ')
+    .map((name) => `select ${name}(1)`),
+  'select 1, over(1)',
+  'select distinct on (a) over(1)',
+  'select distinct on (a) "b", f(1)',
+  'select 1 fetch first over(1) rows only',
+  'select a from t inner f(1)',
   "set work_mem = '1MB'",
   'listen a',
   'select 1; do $$ begin end $$',
