@@ -19,6 +19,7 @@ import {
 } from '../../shared/hop/codec.ts';
 import type { Hop } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
+import { notLoaded } from '../../shared/transaction/failures.ts';
 import { Draining } from '../drain.ts';
 import { sendOutcome, sendRefusal } from './answer.ts';
 import { Arrivals } from './arrivals.ts';
@@ -244,9 +245,7 @@ function sendText(response: ServerResponse, status: number, text: string): void 
 }
 
 function sendNotLoaded(response: ServerResponse): void {
-  const message = 'The schema cache has not been loaded yet.';
-  const failure = { kind: 'unavailable', reason: 'no snapshot', message, detail: null } as const;
-  const { header } = encodeFailure({ ok: false, snapshot: null, failure });
+  const { header } = encodeFailure({ ok: false, snapshot: null, failure: notLoaded });
   response.writeHead(503, [FAILURE_HEADER, header, 'Content-Length', '0', 'Retry-After', '1']).end();
 }
 

@@ -7,6 +7,13 @@ import type {
   TransactionOutcome,
   TransactionRequest,
 } from '../../shared/hop/types.ts';
+import {
+  callerGone,
+  connectionLost,
+  notConnected,
+  privilegedRole,
+  unanswered,
+} from '../../shared/transaction/failures.ts';
 import { isRoleGuardFailure } from '../../shared/transaction/plan.ts';
 import { PoolError } from '../pool/index.ts';
 import {
@@ -18,8 +25,7 @@ import {
 } from '../wire/index.ts';
 import type { FlightPlan } from './flight.ts';
 
-const DEADLINE = 'The deadline passed.';
-const GONE = 'The caller went away.';
+const LATE: TransactionFailure = { kind: 'cancelled', message: 'The deadline passed.' };
 const NEWLINE = Buffer.from('\n');
 
 /** The row's columns as text, but for the body's. */
@@ -65,13 +71,9 @@ function completed(
 
 /** The outcome of a flight that failed in the database. */
 function failed(plan: FlightPlan, result: Extract<FlightResult, { outcome: 'failed' }>): TransactionFailure {
-  if (result.cancelled !== null) {
-    return { kind: 'cancelled', message: result.cancelled === 'deadline' ? DEADLINE : GONE };
-  }
+  if (result.cancelled !== null) return result.cancelled === 'deadline' ? LATE : callerGone;
   const { code, message } = result.error.fields;
-  if (result.statement === plan.roleGuard && isRoleGuardFailure(code, message)) {
-    return refuse(403, 'role', 'Superusers and roles with BYPASSRLS are not for requests.');
-  }
+  if (result.statement === plan.roleGuard && isRoleGuardFailure(code, message)) return privilegedRole;
   return databaseFailure(result.error, statementIndex(result.statement, plan));
 }
 
@@ -120,17 +122,16 @@ function admissionFailure(error: PoolError): TransactionFailure {
     case 'queue-full':
       return { kind: 'admission', reason: 'full', message: 'Too many requests wait for a connection.' };
     case 'deadline':
-      return { kind: 'cancelled', message: DEADLINE };
+      return LATE;
     case 'aborted':
-      return { kind: 'cancelled', message: GONE };
+      return callerGone;
     case 'closed':
-      return { kind: 'unavailable', reason: 'lost', message: 'Database client error', detail: 'the pool is closed' };
+      return connectionLost('the pool is closed');
     default:
       return error.code satisfies never;
   }
 }
 
-/** A transaction that only reads has no outcome that could be unknown. */
 function connectionFailure(error: ConnectionError, request: TransactionRequest): TransactionFailure {
   switch (error.kind) {
     case 'refused':
@@ -138,18 +139,13 @@ function connectionFailure(error: ConnectionError, request: TransactionRequest):
     case 'tls':
     case 'authentication':
     case 'rejected':
-      return { kind: 'unavailable', reason: 'connect', message: 'Database connection error', detail: error.message };
+      return notConnected(error.message);
     case 'unsent':
     case 'closed':
-      return { kind: 'unavailable', reason: 'lost', message: 'Database client error', detail: error.message };
+      return connectionLost(error.message);
     case 'unknown':
     case 'protocol':
-      return request.access === 'read only'
-        ? { kind: 'unavailable', reason: 'lost', message: 'Database client error', detail: error.message }
-        : {
-            kind: 'unknown outcome',
-            message: 'The connection was lost after the transaction had been sent: it may have been committed.',
-          };
+      return unanswered(request, error.message);
     default:
       return error.kind satisfies never;
   }

@@ -10,6 +10,7 @@ import type {
   TransactionPayload,
   TransactionRequest,
 } from '../../shared/hop/types.ts';
+import { notLoaded } from '../../shared/transaction/failures.ts';
 import type { Caller } from '../../shared/transaction/plan.ts';
 import type { RoleFacts } from '../../shared/transaction/role-facts.ts';
 import { AllowedRoles, RoleRule } from '../../shared/transaction/roles.ts';
@@ -99,10 +100,7 @@ class Transactor implements Hop {
   ): Promise<TransactionOutcome> {
     // One and the same facts say whose word counts and what it counts for.
     const facts = this.#options.database();
-    if (facts === null) {
-      const message = 'The schema cache has not been loaded yet.';
-      return Promise.resolve(this.#error({ kind: 'unavailable', reason: 'no snapshot', message, detail: null }));
-    }
+    if (facts === null) return Promise.resolve(this.#error(notLoaded));
     const { trust } = facts;
     if (trust.kind !== 'token') return this.#begin(request, payload, signal, request, facts);
     let caller: Caller | Promise<Caller>;

@@ -1,5 +1,6 @@
 /** Which roles a request may have, and what each brings along. */
 import { type Refused, refuse } from '../hop/codec.ts';
+import { privilegedRole } from './failures.ts';
 import type { RoleFacts } from './role-facts.ts';
 
 /** `guard`: whether the role is privileged is not known, and has to be asked in the same flight. */
@@ -71,7 +72,7 @@ export class RoleRule {
     if (!allowed.allows(role)) return refused('EDGEREST_ALLOWED_ROLES does not list this role.');
     if (allowed.names(role)) return { kind: 'switch' };
     if (role === this.#facts.login) return refused('The login role is not for requests.');
-    if (this.#facts.refused.has(role)) return refused('Superusers and roles with BYPASSRLS are not for requests.');
+    if (this.#facts.refused.has(role)) return { kind: 'refused', failure: privilegedRole };
     return { kind: 'guard' };
   }
 

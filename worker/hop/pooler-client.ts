@@ -1,5 +1,6 @@
 /** What a worker asks of one pooler, over whatever carries it. */
 import type { Hop, TransactionError, TransactionFailure, TransactionRequest } from '../../shared/hop/types.ts';
+import { callerGone } from '../../shared/transaction/failures.ts';
 import type { FetchedKeys, FetchedSnapshot } from './fetched.ts';
 
 export interface PoolerClient extends Hop {
@@ -26,8 +27,4 @@ export function transportFailure(request: TransactionRequest, sent: boolean, mes
   return { ok: false, snapshot: null, failure };
 }
 
-export const cancelled = (): TransactionError => ({
-  ok: false,
-  snapshot: null,
-  failure: { kind: 'cancelled', message: 'The caller went away.' },
-});
+export const cancelled = (): TransactionError => ({ ok: false, snapshot: null, failure: callerGone });

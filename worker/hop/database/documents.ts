@@ -1,6 +1,7 @@
 /** The OpenAPI document of a worker without a pooler: written here, from what is loaded when it is asked for. */
 import type { Hop } from '../../../shared/hop/types.ts';
 import { withDocuments } from '../../../shared/openapi/documents.ts';
+import { connectionLost } from '../../../shared/transaction/failures.ts';
 import { LoadError } from './load.ts';
 import type { DatabaseStates } from './states.ts';
 
@@ -13,9 +14,7 @@ export function withDatabaseDocuments(hop: Hop, states: DatabaseStates): Hop {
         return await documents.transaction(request, payload, signal);
       } catch (error) {
         if (!(error instanceof LoadError)) throw error;
-        const { message: detail } = error;
-        const failure = { kind: 'unavailable', reason: 'lost', message: 'Database client error', detail } as const;
-        return { ok: false, snapshot: null, failure };
+        return { ok: false, snapshot: null, failure: connectionLost(error.message) };
       }
     },
   };

@@ -15,6 +15,14 @@ import type {
   TransactionRequest,
   TransactionResult,
 } from '../../../shared/hop/types.ts';
+import {
+  callerGone,
+  connectionLost,
+  notConnected,
+  notLoaded,
+  privilegedRole,
+  unanswered,
+} from '../../../shared/transaction/failures.ts';
 import { isRoleGuardFailure, type TransactionPlan, TransactionPlanner } from '../../../shared/transaction/plan.ts';
 import type { RoleFacts } from '../../../shared/transaction/role-facts.ts';
 import { AllowedRoles, RoleRule } from '../../../shared/transaction/roles.ts';
@@ -123,32 +131,23 @@ function completed(
   return { statements, body, length };
 }
 
-const GONE: TransactionFailure = { kind: 'cancelled', message: 'The caller went away.' };
-
 /** The failure of a batch that ran a plan. */
 function failed(failure: BatchFailure, plan: TransactionPlan, request: TransactionRequest): TransactionFailure {
   switch (failure.kind) {
     case 'database': {
       const { code, message, detail, hint } = failure;
       const statement = statementOf(failure, plan);
-      if (plan.roleGuard >= 0 && statement === -1 && isRoleGuardFailure(code, message)) {
-        return refuse(403, 'role', 'Superusers and roles with BYPASSRLS are not for requests.');
-      }
+      if (plan.roleGuard >= 0 && statement === -1 && isRoleGuardFailure(code, message)) return privilegedRole;
       return { kind: 'database', code, message, detail, hint, statement };
     }
     case 'connect':
-      return { kind: 'unavailable', reason: 'connect', message: 'Database connection error', detail: failure.message };
+      return notConnected(failure.message);
     case 'lost':
-      return { kind: 'unavailable', reason: 'lost', message: 'Database client error', detail: failure.message };
+      return connectionLost(failure.message);
     case 'unanswered':
-      return request.access === 'read only'
-        ? { kind: 'unavailable', reason: 'lost', message: 'Database client error', detail: failure.message }
-        : {
-            kind: 'unknown outcome',
-            message: 'The connection was lost after the transaction had been sent: it may have been committed.',
-          };
+      return unanswered(request, failure.message);
     case 'cancelled':
-      return GONE;
+      return callerGone;
     default:
       return failure satisfies never;
   }
@@ -183,14 +182,7 @@ export class DatabaseHop implements Hop {
     signal: CancelSignal | null,
   ): Promise<TransactionOutcome> {
     const facts = this.#facts();
-    if (facts === null) {
-      const message = 'The schema cache has not been loaded yet.';
-      return {
-        ok: false,
-        snapshot: null,
-        failure: { kind: 'unavailable', reason: 'no snapshot', message, detail: null },
-      };
-    }
+    if (facts === null) return { ok: false, snapshot: null, failure: notLoaded };
     const { rule, roles, planner, version: snapshot } = facts;
     const { maxBodySize } = facts.config;
     const given = payload instanceof Uint8Array ? [payload] : payload;
