@@ -1,4 +1,5 @@
 /** Documents on demand: the hop's requests for one are answered here, all others go on. */
+import { joined } from '../bytes.ts';
 import type { Config } from '../config/resolve.ts';
 import type { CancelSignal } from '../hop/cancellation.ts';
 import type { Hop, TransactionOutcome, TransactionRequest } from '../hop/types.ts';
@@ -39,11 +40,8 @@ async function gathered(pieces: Iterable<string>, turn: () => Promise<unknown>):
   const chunks: Uint8Array[] = [];
   let pending: string[] = [];
   let length = 0;
-  let size = 0;
   const flush = (): void => {
-    const chunk = encoder.encode(pending.join(''));
-    chunks.push(chunk);
-    size += chunk.length;
+    chunks.push(encoder.encode(pending.join('')));
     pending = [];
     length = 0;
   };
@@ -55,13 +53,7 @@ async function gathered(pieces: Iterable<string>, turn: () => Promise<unknown>):
     await turn();
   }
   flush();
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return whole;
+  return joined(chunks);
 }
 
 /** What the caller sees of a schema, with what is known of it here. `schema` is the source's snapshot. */

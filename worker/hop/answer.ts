@@ -1,4 +1,5 @@
 /** Reads an answer of the pooler: facts from a header or a preamble, the body as the stream that it is. */
+import { joined } from '../../shared/bytes.ts';
 import {
   decodeFailure,
   decodeResult,
@@ -15,13 +16,6 @@ interface Parts {
   readonly body: ReadableStream<Uint8Array> | null;
 }
 
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(first.length + second.length);
-  bytes.set(first);
-  bytes.set(second, first.length);
-  return bytes;
-}
-
 /** Takes the preamble off a body; null when it is cut or too long. */
 async function splitPreamble(body: ReadableStream<Uint8Array>): Promise<Parts | null> {
   const reader = body.getReader();
@@ -36,7 +30,7 @@ async function splitPreamble(body: ReadableStream<Uint8Array>): Promise<Parts | 
     if (bytes.length >= end && end > 4) break;
     const next = await reader.read();
     if (next.done) return null;
-    bytes = joined(bytes, next.value);
+    bytes = joined([bytes, next.value]);
   }
   const rest = bytes.subarray(end);
   const left = new ReadableStream<Uint8Array>({
