@@ -1,4 +1,5 @@
 /** The hop's JSON parts: what goes into the head, and readers that take unknown JSON and give typed values or nothing. */
+import { isObject } from '../json.ts';
 import type { IsolationLevel } from '../snapshot/types.ts';
 import type { ResultFacts } from './codec.ts';
 import { isTraceparent } from './traceparent.ts';
@@ -34,11 +35,9 @@ class Wrong extends Error {
   }
 }
 
-type JsonObject = { readonly [key: string]: unknown };
-
-function object(value: unknown, at: string): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Wrong(at);
-  return { ...value };
+function object(value: unknown, at: string): { readonly [key: string]: unknown } {
+  if (!isObject(value)) throw new Wrong(at);
+  return value;
 }
 
 function list<T>(value: unknown, at: string, limit: number, read: (item: unknown, at: string) => T): readonly T[] {

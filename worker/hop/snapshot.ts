@@ -1,9 +1,7 @@
 /** What the pooler sends besides answers, checked on its surface: the secret and TLS vouch for the rest. */
+import { isObject } from '../../shared/json.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import type { KeySet } from '../auth/keys.ts';
-
-const isObject = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const LISTS = ['tables', 'relationships', 'concealedOrigins', 'routines', 'representations', 'mediaHandlers'];
 

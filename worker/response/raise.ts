@@ -1,4 +1,5 @@
 /** `RAISE SQLSTATE 'PGRST'`: a function that makes the whole error response, as JSON in MESSAGE and DETAIL. */
+import { isObject, parsedJson } from '../../shared/json.ts';
 import { ApiError } from '../error.ts';
 import { isFinalStatus, isHeader } from './bytes.ts';
 import type { Header } from './types.ts';
@@ -75,11 +76,6 @@ const isOptionalText = (value: unknown): value is string | null => value === nul
 
 /** The members of a JSON object; null when it is something else. */
 function object(json: string): ReadonlyMap<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(json);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-    return new Map<string, unknown>(Object.entries(value));
-  } catch {
-    return null;
-  }
+  const value = parsedJson(json);
+  return isObject(value) ? new Map(Object.entries(value)) : null;
 }

@@ -1,4 +1,5 @@
 /** What `/top` has answered, as far as it is shown. */
+import { isObject } from '../../../shared/json.ts';
 import type { Summary } from '../../admin/durations.ts';
 import type { KeyReport, StatementReport, TopReport } from '../../admin/report.ts';
 
@@ -16,8 +17,8 @@ class Wrong extends Error {}
 type Fields = Readonly<Record<string, unknown>>;
 
 function object(value: unknown): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Wrong();
-  return { ...value };
+  if (!isObject(value)) throw new Wrong();
+  return value;
 }
 
 function number(value: unknown): number {

@@ -1,7 +1,7 @@
 /** A driver for endpoints that take SQL over HTTP, as Neon's does: a batch is one request, one transaction and one round trip. */
 
 import { abortSignalOf, type CancelSignal } from '../../../shared/hop/cancellation.ts';
-import { parsedJson } from '../../../shared/json.ts';
+import { isObject, parsedJson } from '../../../shared/json.ts';
 import { isLoopback } from '../../../shared/loopback.ts';
 import { HopConfigError } from '../address.ts';
 import { isNeverSent, isNeverSentAnswer } from '../never-sent.ts';
@@ -20,10 +20,6 @@ const ROLLBACK: readonly BatchStatement[] = [
   { text: 'SET CONSTRAINTS ALL IMMEDIATE', parameters: [] },
   { text: 'ROLLBACK', parameters: [] },
 ];
-
-type JsonObject = { readonly [key: string]: unknown };
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const textOrNull = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
 
