@@ -193,14 +193,17 @@ function explain(s: Scanner): boolean {
   return true;
 }
 
+/** What is before a count of which only the plan's estimate is wanted. */
+const ESTIMATED = 'EXPLAIN (FORMAT JSON) ';
+
 function whole(statement: Statement): Kind {
   const { s, names } = statement;
   if (s.take('SELECT CASE')) {
     guard(s);
     return GUARD;
   }
-  if (s.take('EXPLAIN (FORMAT JSON) SELECT 1 ')) {
-    s.at -= 'SELECT 1 '.length;
+  if (s.looksAt(`${ESTIMATED}SELECT 1 `)) {
+    s.expect(ESTIMATED);
     countQuery(statement, false);
     return ESTIMATE;
   }

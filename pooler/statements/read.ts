@@ -99,6 +99,3 @@ export function readQuery(statement: Statement, ofSource: boolean): void {
   orderBy(s);
   limitOffset(s);
 }
-
-/** The conditions of a write, in which no relation is counted. */
-export const noCount = ({ s }: Statement): never => s.fail();

@@ -4,7 +4,9 @@ import { BODY } from '../../shared/sql/fragments.ts';
 import { countInserted, countUpdated } from '../../shared/sql/settings.ts';
 import { columnName, condition, type Statement, where } from './conditions.ts';
 import { type PayloadColumns, payloadRows } from './payload.ts';
-import { noCount } from './read.ts';
+
+/** In the conditions of a write no relation is counted. */
+const noCount = ({ s }: Statement): never => s.fail();
 
 function target({ s, names }: Statement): Table {
   return names.table(s.qualified()) ?? s.fail();
