@@ -14,7 +14,7 @@ import { notLoaded } from '../../shared/transaction/failures.ts';
 import type { Caller } from '../../shared/transaction/plan.ts';
 import type { RoleFacts } from '../../shared/transaction/role-facts.ts';
 import { AllowedRoles, RoleRule } from '../../shared/transaction/roles.ts';
-import type { Admission, Pool } from '../pool/index.ts';
+import type { Admission, Pool, Subject } from '../pool/index.ts';
 import type { CancelSignal, Flight } from '../wire/index.ts';
 import { BodyStream } from './body-stream.ts';
 import { type FlightPlan, FlightWriter, mayStream } from './flight.ts';
@@ -192,7 +192,7 @@ class Transactor implements Hop {
   ): Promise<TransactionOutcome> {
     const flight = flightOf(request, plan, signal);
     const subject = { role, text: request.statements[0]?.text ?? '' };
-    return this.#options.pool.run(flight, { ...admissionOf(flight, key), subject }).then(
+    return this.#options.pool.run(flight, admissionOf(flight, key, subject)).then(
       (result) => outcomeOf(request, plan, result, this.#options.database()?.snapshot ?? request.snapshot),
       (error: unknown) => this.#error(failureOf(error, request)),
     );
@@ -239,11 +239,12 @@ async function collected(payload: AsyncIterable<Uint8Array>): Promise<readonly U
 }
 
 /** A connection that served the same role and schema has the statements prepared. */
-function admissionOf(flight: Flight, key: string): Admission {
+function admissionOf(flight: Flight, key: string, subject: Subject): Admission {
   const scope = flight.statements.at(-1)?.scope ?? '';
   return {
     scope,
     key,
+    subject,
     ...(flight.deadline !== undefined && { deadline: flight.deadline }),
     ...(flight.signal && { signal: flight.signal }),
   };
