@@ -65,11 +65,11 @@ function reason(error: unknown): string {
 }
 
 /** The keys that an issuer publishes there; the signal ends the attempt. Throws KeySetError. */
-export async function fetchKeySet(url: string, ended: AbortSignal): Promise<IssuedKeys> {
+export async function fetchKeySet(url: string, ended: AbortSignal | null): Promise<IssuedKeys> {
   let response: Response;
   let text: string;
   try {
-    const signal = AbortSignal.any([AbortSignal.timeout(TIMEOUT), ended]);
+    const signal = AbortSignal.any([AbortSignal.timeout(TIMEOUT), ...(ended === null ? [] : [ended])]);
     response = await answered(url, signal);
     if (response.status !== 200) {
       await discard(response);

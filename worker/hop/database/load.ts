@@ -9,6 +9,7 @@ import {
   SETTING_NAMES,
 } from '../../../shared/config/database-settings.ts';
 import { type Config, resolveConfig } from '../../../shared/config/resolve.ts';
+import type { CancelSignal } from '../../../shared/hop/cancellation.ts';
 import { type DocumentFacts, documentFacts, factsQueries } from '../../../shared/openapi/facts.ts';
 import { hasSchemas, MissingSchemaError } from '../../../shared/snapshot/catalog.ts';
 import { catalogQueries, EMPTY_SEARCH_PATH } from '../../../shared/snapshot/queries.ts';
@@ -40,7 +41,7 @@ export class LoadError extends Error {
   override readonly name = 'LoadError';
 
   constructor(failure: BatchFailure) {
-    super(failure.kind === 'cancelled' ? 'The request was cancelled.' : failure.message);
+    super(failure.kind === 'cancelled' ? 'The database did not answer in time.' : failure.message);
   }
 }
 
@@ -68,10 +69,11 @@ const statement = (text: string, ...parameters: readonly string[]): BatchStateme
 /** The first cell of each statement's result, as JSON. */
 async function cells(
   driver: DatabaseDriver,
+  signal: CancelSignal | null,
   statements: readonly BatchStatement[],
   transaction: Batch['transaction'] = READ_ONLY,
 ): Promise<readonly (string | null)[]> {
-  const outcome = await driver.run({ transaction, statements }, null);
+  const outcome = await driver.run({ transaction, statements }, signal);
   if (!outcome.ok) throw new LoadError(outcome.failure);
   return outcome.results.map(({ rows }) => textOf(rows.at(-1)?.[0]));
 }
@@ -83,9 +85,10 @@ function parsed<T>(json: string | null | undefined): T | null {
 /** The database's part of the configuration, and the facts about roles but for their settings. */
 async function settingsAndRoles(
   driver: DatabaseDriver,
+  signal: CancelSignal | null,
   own: Config,
 ): Promise<{ readonly settings: ReadonlyMap<string, string>; readonly roles: RolesRow }> {
-  const [rolesJson, ofRoleJson] = await cells(driver, [statement(ROLES), statement(ROLE_SETTINGS)]);
+  const [rolesJson, ofRoleJson] = await cells(driver, signal, [statement(ROLES), statement(ROLE_SETTINGS)]);
   const roles = parsed<RolesRow>(rolesJson);
   if (roles === null) throw new Error('The catalog of roles cannot be read.');
   if (!own.dbConfig) return { settings: new Map(), roles };
@@ -93,13 +96,17 @@ async function settingsAndRoles(
   const routine = preConfigOf(ofRole, own.dbPreConfig);
   if (routine === null) return { settings: ofRole, roles };
   const asked = [statement(preConfigCall(routine)), statement(SESSION_SETTINGS, SETTING_NAMES)];
-  const [, ofSession] = await cells(driver, asked, { ...READ_ONLY, isolation: 'read committed' });
+  const [, ofSession] = await cells(driver, signal, asked, { ...READ_ONLY, isolation: 'read committed' });
   return { settings: new Map([...databaseSettings(ofSession ?? null), ...ofRole]), roles };
 }
 
-/** Loads it all. Throws BindingsError, LoadError or MissingSchemaError. */
-export async function loadCatalog(driver: DatabaseDriver, env: Bindings): Promise<LoadedCatalog> {
-  const { settings, roles } = await settingsAndRoles(driver, configOf(env));
+/** Loads it all, until the signal says that it takes too long. Throws BindingsError, LoadError or MissingSchemaError. */
+export async function loadCatalog(
+  driver: DatabaseDriver,
+  env: Bindings,
+  signal: CancelSignal | null,
+): Promise<LoadedCatalog> {
+  const { settings, roles } = await settingsAndRoles(driver, signal, configOf(env));
   const config = configOf(env, settings);
   const queries = catalogQueries({
     schemas: config.dbSchemas,
@@ -107,7 +114,7 @@ export async function loadCatalog(driver: DatabaseDriver, env: Bindings): Promis
     hoistedSettings: config.dbHoistedTxSettings,
   });
   const { server, ...lists } = queries;
-  const [roleSettings, , serverJson, ...rest] = await cells(driver, [
+  const [roleSettings, , serverJson, ...rest] = await cells(driver, signal, [
     statement(roleSettingsQuery(roles[0])),
     statement(EMPTY_SEARCH_PATH),
     server,
@@ -138,6 +145,6 @@ export async function loadCatalog(driver: DatabaseDriver, env: Bindings): Promis
 export async function loadDocumentFacts(driver: DatabaseDriver, config: Config): Promise<DocumentFacts | null> {
   const queries = factsQueries(config);
   if (queries === null) return null;
-  const [, ...found] = await cells(driver, [statement(EMPTY_SEARCH_PATH), ...queries]);
+  const [, ...found] = await cells(driver, null, [statement(EMPTY_SEARCH_PATH), ...queries]);
   return documentFacts(config, found);
 }

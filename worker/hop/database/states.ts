@@ -62,15 +62,15 @@ export class DatabaseStates implements StateFetcher {
   /** Loads everything anew; where a key is looked for, the issuer's keys alone. Never throws. */
   async fetchState(
     known: readonly string[],
-    _signal: AbortSignal | null,
+    signal: AbortSignal | null,
     unknown: string | null = null,
   ): Promise<FetchedState> {
     try {
       if (unknown !== null && this.#facts !== null && this.#snapshot !== null) {
-        return await this.#sought(known, this.#facts, this.#snapshot, unknown);
+        return await this.#sought(known, this.#facts, this.#snapshot, unknown, signal);
       }
-      const { config, roles, rows } = await loadCatalog(this.#driver, this.#env);
-      const keys = await this.#keys(config, null);
+      const { config, roles, rows } = await loadCatalog(this.#driver, this.#env, signal);
+      const keys = await this.#keys(config, null, signal);
       const snapshot = await buildSnapshot(rows, workerSettings(config), keys);
       return this.#kept(known, new DatabaseFacts(config, roles, snapshot.version), snapshot, keys);
     } catch (error) {
@@ -86,8 +86,9 @@ export class DatabaseStates implements StateFetcher {
     { config, roles }: DatabaseFacts,
     before: Snapshot,
     kid: string,
+    signal: AbortSignal | null,
   ): Promise<FetchedState> {
-    const keys = await this.#keys(config, kid);
+    const keys = await this.#keys(config, kid, signal);
     const keyed = await withKeys(before, keys, before.loadedAt);
     const isSame = sameContent(keyed.version, before.version);
     const snapshot = isSame ? before : await withKeys(before, keys, before.loadedAt + 1);
@@ -103,7 +104,7 @@ export class DatabaseStates implements StateFetcher {
   }
 
   /** The keys of a configuration; an issuer's are fetched where it is time to. `kid`: for which one, '' for any. */
-  async #keys(config: Config, kid: string | null): Promise<KeySet | null> {
+  async #keys(config: Config, kid: string | null, signal: AbortSignal | null): Promise<KeySet | null> {
     const { jwtKeysUrl: url, jwtKeys } = config;
     if (url === null) return jwtKeys === null ? null : { keys: jwtKeys };
     const before = this.#issued?.url === url ? this.#issued : null;
@@ -114,7 +115,7 @@ export class DatabaseStates implements StateFetcher {
     // Whoever comes meanwhile does not ask as well.
     this.#issued = { url, set, asked: now, sought, failed: before?.failed ?? false };
     try {
-      const { keys } = await fetchKeySet(url, new AbortController().signal);
+      const { keys } = await fetchKeySet(url, signal);
       this.#issued = { url, set: { keys, remote: 'fetched' }, asked: now, sought, failed: false };
     } catch (error) {
       this.#report(`Failed to fetch the keys for tokens: ${error instanceof Error ? error.message : String(error)}`);
