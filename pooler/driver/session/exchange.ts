@@ -1,16 +1,9 @@
-import {
-  backend,
-  frontend,
-  type Lent,
-  type NamedStatement,
-  type Onlooker,
-  ProtocolViolation,
-  readParameter,
-} from '../../wire/index.ts';
-import { closeComplete, commandComplete, parseComplete } from './answers.ts';
+import { backend, frontend, type Lent, type Onlooker, ProtocolViolation, readParameter } from '../../wire/index.ts';
+import { closeComplete, commandComplete } from './answers.ts';
 import { type FrontendMessage, stringAt } from './frontend.ts';
 import { type Asked, type Consequences, Ledger } from './ledger.ts';
-import type { Names, Prepared, Texts } from './names.ts';
+import type { Names, Texts } from './names.ts';
+import { PreparedStatements, writeNamed } from './prepared.ts';
 import type { Trail } from './trail.ts';
 
 /** The session's part of an exchange. */
@@ -29,25 +22,12 @@ export class TooManyNames extends Error {
   override readonly name = 'TooManyNames';
 }
 
-/**
- * Carries a client's messages over to a server connection and keeps the answers aligned. Names of statements are the server
- * connection's own: what a client has prepared anywhere is parsed here when it is first used here, and what was parsed here already, by
- * whomever, is not parsed again.
- */
+/** Carries a client's messages over to a server connection and keeps the answers aligned. */
 export class Exchange implements Onlooker {
   readonly #lent: Lent;
   readonly #client: Client;
   readonly #ledger: Ledger;
-  /** Changes with each Sync of the client's: what was parsed before the last one may have been skipped. */
-  #batch = nextBatch();
-  readonly #parsedIn = new Map<NamedStatement, number>();
-  /** What the connection's unnamed statement is, if the client's own was parsed on it. */
-  #unnamed: Prepared | null = null;
-  /** How often the client's has changed. */
-  #changes = 0;
-  /** The batch in which the client has made or closed a name: until it is answered, an error may undo that. */
-  #renamed: number | null = null;
-
+  readonly #prepared: PreparedStatements;
   /** What the portal runs may make the server forget what is prepared; that is under way. */
   #forgetful = false;
   #forgetting = false;
@@ -56,7 +36,7 @@ export class Exchange implements Onlooker {
     this.#lent = lent;
     this.#client = client;
     this.#ledger = new Ledger((statement) => lent.statements.discard(statement));
-    lent.statements.unnamed = null;
+    this.#prepared = new PreparedStatements(lent, client.names, this.#ledger);
   }
 
   /** Where it stands. */
@@ -188,7 +168,7 @@ export class Exchange implements Onlooker {
     }
     this.#forgetting = this.#client.trail.text(text).forgets;
     // It takes the place of the unnamed statement.
-    const skipped = this.#changeUnnamed(null);
+    const skipped = this.#prepared.changeUnnamed(null);
     this.#end(bytes, 'query', { skipped });
     return true;
   }
@@ -196,7 +176,7 @@ export class Exchange implements Onlooker {
   /** The name is the client's alone, the server knows none like it: a Sync is answered in place of the query. */
   #deallocate(name: string): void {
     this.#client.names.delete(name);
-    this.#changeUnnamed(null);
+    this.#prepared.changeUnnamed(null);
     this.#ledger.add('close', commandComplete('DEALLOCATE'));
     this.#end(Buffer.from(syncMessage), 'sync');
   }
@@ -206,33 +186,27 @@ export class Exchange implements Onlooker {
     const { names, texts, scope } = this.#client;
     const prepared = { text: texts.of(bytes.subarray(next)), scope };
     if (name === '') {
-      const skipped = this.#changeUnnamed(prepared);
+      const skipped = this.#prepared.changeUnnamed(prepared);
       this.#relay(bytes, 'parse', { skipped });
       return true;
     }
-    if (!this.#isCertain) return false;
+    if (!this.#prepared.areNamesCertain) return false;
     const before = names.get(name);
     if (before !== undefined) {
       // The server says that there is one, after it has been made sure of.
-      const statement = this.#ensured(before);
+      const statement = this.#prepared.ensured(before);
       if (statement === null) return false;
-      this.#write(frontend.parse, statement.name, bytes.subarray(next));
+      writeNamed(this.#lent.writer, frontend.parse, statement.name, bytes.subarray(next));
       this.#ledger.add('parse', 'relay', { taken: name });
       return true;
     }
     if (!names.set(name, prepared)) throw new TooManyNames();
-    this.#renamed = this.#batch;
-    const skipped = (): void => names.delete(name);
-    const statement = this.#use(prepared);
-    if (statement.state !== 'new') {
-      if (this.#isUncertain(statement)) {
-        names.delete(name);
-        return false;
-      }
-      this.#ledger.add('parse', parseComplete, { skipped });
-      return true;
+    const undo = (): void => names.delete(name);
+    if (!this.#prepared.parse(prepared, undo)) {
+      undo();
+      return false;
     }
-    this.#sendParse(statement, prepared, 'relay', skipped);
+    this.#prepared.renamed();
     return true;
   }
 
@@ -240,12 +214,12 @@ export class Exchange implements Onlooker {
   #bind(bytes: Buffer): boolean {
     const portal = stringAt(bytes, 5);
     const { text: name, next } = stringAt(bytes, portal.next);
-    if (name !== '' && !this.#isCertain) return false;
+    if (name !== '' && !this.#prepared.areNamesCertain) return false;
     const prepared = this.#client.names.get(name);
     if (prepared !== undefined) this.#client.trail.traces(prepared.text.traces);
     this.#forgetful = prepared?.text.traces.forgets ?? true;
     if (name === '') {
-      this.#ensureUnnamed(prepared);
+      this.#prepared.ensureUnnamed(prepared);
       this.#relay(bytes, 'bind');
       return true;
     }
@@ -254,7 +228,7 @@ export class Exchange implements Onlooker {
       this.#relay(bytes, 'bind');
       return true;
     }
-    const statement = this.#ensured(prepared);
+    const statement = this.#prepared.ensured(prepared);
     if (statement === null) return false;
     const { writer } = this.#lent;
     writer.begin(frontend.bind);
@@ -268,20 +242,16 @@ export class Exchange implements Onlooker {
 
   #describe(bytes: Buffer): boolean {
     const { text: name } = stringAt(bytes, 6);
-    if (bytes[5] === statementKind && name !== '' && !this.#isCertain) return false;
+    if (bytes[5] === statementKind && name !== '' && !this.#prepared.areNamesCertain) return false;
     const prepared = bytes[5] === statementKind ? this.#client.names.get(name) : undefined;
-    if (name === '' && bytes[5] === statementKind) this.#ensureUnnamed(prepared);
+    if (name === '' && bytes[5] === statementKind) this.#prepared.ensureUnnamed(prepared);
     if (name === '' || prepared === undefined) {
       this.#relay(bytes, 'describe');
       return true;
     }
-    const statement = this.#ensured(prepared);
+    const statement = this.#prepared.ensured(prepared);
     if (statement === null) return false;
-    const { writer } = this.#lent;
-    writer.begin(frontend.describe);
-    writer.byte(statementKind);
-    writer.cstring(statement.name);
-    writer.end();
+    writeNamed(this.#lent.writer, frontend.describe, `S${statement.name}`);
     this.#ledger.add('describe', 'relay', { uses: statement });
     return true;
   }
@@ -291,34 +261,19 @@ export class Exchange implements Onlooker {
     const { names } = this.#client;
     const { text: name } = stringAt(bytes, 6);
     const isStatement = bytes[5] === statementKind;
-    if (isStatement && name !== '' && !this.#isCertain) return false;
+    if (isStatement && name !== '' && !this.#prepared.areNamesCertain) return false;
     const prepared = isStatement ? names.get(name) : undefined;
     if (prepared === undefined) {
       this.#relay(bytes, 'close');
       return true;
     }
-    if (name === '') this.#relay(bytes, 'close', { skipped: this.#changeUnnamed(null) });
+    if (name === '') this.#relay(bytes, 'close', { skipped: this.#prepared.changeUnnamed(null) });
     else {
       names.delete(name);
-      this.#renamed = this.#batch;
+      this.#prepared.renamed();
       this.#ledger.add('close', closeComplete, { skipped: () => names.restore(name, prepared) });
     }
     return true;
-  }
-
-  /** Returns what undoes it: a change that came later stays. A Parse that fails leaves no unnamed statement behind. */
-  #changeUnnamed(to: Prepared | null): (failed: boolean) => void {
-    const { names } = this.#client;
-    const before = names.get('');
-    const change = ++this.#changes;
-    names.restore('', to ?? undefined);
-    this.#unnamed = to;
-    return (failed) => {
-      this.#unnamed = null;
-      if (this.#changes !== change) return;
-      this.#changes--;
-      names.restore('', failed ? undefined : before);
-    };
   }
 
   /** What was sent is answered, without an end of its batch. */
@@ -330,79 +285,7 @@ export class Exchange implements Onlooker {
   /** What ends a batch. */
   #end(bytes: Buffer, asked: 'sync' | 'query' | 'call', then: Consequences = {}): void {
     this.#lent.writer.bytes(bytes);
-    if (this.#ledger.end(asked, then)) this.#batch = nextBatch();
-  }
-
-  /** Whether it is certain which names the client has. */
-  get #isCertain(): boolean {
-    if (this.#renamed === null || this.#renamed === this.#batch) return true;
-    if (this.#ledger.running) return false;
-    this.#renamed = null;
-    return true;
-  }
-
-  #use(prepared: Prepared): NamedStatement {
-    // A batch of a client's has no end before its Sync: a statement of it may go for another one as well.
-    return this.#lent.statements.use(prepared.text.key, `relayed\0${prepared.scope}`, nextBatch());
-  }
-
-  /** Whether it was sent before an earlier Sync and is not acknowledged: an error there may have skipped it. */
-  #isUncertain(statement: NamedStatement): boolean {
-    return statement.state === 'parsing' && this.#parsedIn.get(statement) !== this.#batch;
-  }
-
-  /** The server's statement for a client's; parsed now if it is not there. Null when it is uncertain whether it is. */
-  #ensured(prepared: Prepared): NamedStatement | null {
-    const statement = this.#use(prepared);
-    if (this.#isUncertain(statement)) return null;
-    if (statement.state === 'new') this.#sendParse(statement, prepared, 'swallow');
-    return statement;
-  }
-
-  #ensureUnnamed(prepared: Prepared | undefined): void {
-    if (prepared === undefined) {
-      // What is there is what somebody else has left.
-      this.#write(frontend.close, 'S', nothing);
-      this.#ledger.add('close', 'swallow');
-      return;
-    }
-    if (prepared === this.#unnamed) return;
-    this.#write(frontend.parse, '', Buffer.from(prepared.text.key, 'latin1'));
-    this.#unnamed = prepared;
-    const skipped = (): void => {
-      this.#unnamed = null;
-    };
-    this.#ledger.add('parse', 'swallow', { skipped });
-  }
-
-  #sendParse(statement: NamedStatement, prepared: Prepared, answer: 'relay' | 'swallow', undo?: () => void): void {
-    const { statements } = this.#lent;
-    for (const name of statements.takeClosing()) {
-      this.#write(frontend.close, `S${name}`, nothing);
-      this.#ledger.add('close', 'swallow', { skipped: () => statements.unclosed([name]) });
-    }
-    this.#write(frontend.parse, statement.name, Buffer.from(prepared.text.key, 'latin1'));
-    statement.state = 'parsing';
-    this.#parsedIn.set(statement, this.#batch);
-    const done = (): void => {
-      statement.state = 'ready';
-      this.#parsedIn.delete(statement);
-    };
-    const skipped = (): void => {
-      statements.forget(statement);
-      this.#parsedIn.delete(statement);
-      undo?.();
-    };
-    this.#ledger.add('parse', answer, { done, skipped });
-  }
-
-  /** A name (or whatever ends with a zero byte), and the rest. */
-  #write(type: number, name: string, rest: Buffer): void {
-    const { writer } = this.#lent;
-    writer.begin(type);
-    writer.cstring(name);
-    writer.bytes(rest);
-    writer.end();
+    if (this.#ledger.end(asked, then)) this.#prepared.batchEnded();
   }
 
   #relay(bytes: Buffer, asked: Asked, then: Consequences = {}): void {
@@ -413,17 +296,10 @@ export class Exchange implements Onlooker {
   #completed(tag: string): void {
     this.#client.trail.tag(tag);
     if (tag !== 'DISCARD ALL' && tag !== 'DEALLOCATE ALL') return;
-    this.#lent.statements.discardAll();
-    this.#client.names.clear();
-    this.#unnamed = null;
+    this.#prepared.forgotten();
   }
 }
 
-/** Flights count upwards: no statement is taken for one of a flight's. */
-let batches = 0;
-const nextBatch = (): number => --batches;
-
-const nothing = Buffer.alloc(0);
 const syncMessage = Uint8Array.of(frontend.sync, 0, 0, 0, 4);
 const flushMessage = Uint8Array.of(frontend.flush, 0, 0, 0, 4);
 /** Marks a statement's name, as against a portal's. */
