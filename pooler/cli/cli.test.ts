@@ -201,7 +201,7 @@ describe('a start that cannot succeed is one clear line:', () => {
     [
       'a bad role path',
       { PGRST_JWT_ROLE_CLAIM_KEY: 'role' },
-      'edgerest: jwt-role-claim-key is "role": it must be a path like $.role.',
+      'edgerest: PGRST_JWT_ROLE_CLAIM_KEY is "role": it must be a path like $.role.',
     ],
     [
       'a short secret',

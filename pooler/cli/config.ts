@@ -3,7 +3,7 @@
 import type { Config } from '../../shared/config/resolve.ts';
 import { Configuration } from '../config/configuration.ts';
 import { createLog, type Log } from '../log.ts';
-import { checkRolePath } from './role-path.ts';
+import { rolePathWarnings } from './role-path.ts';
 
 export interface Configured {
   readonly configuration: Configuration;
@@ -11,12 +11,10 @@ export interface Configured {
 }
 
 /** Judges what a parameter cannot know by itself. */
-function check(config: Config): ReturnType<typeof checkRolePath> {
-  const { errors, warnings } = checkRolePath(config);
+function check(config: Config): { readonly errors: readonly string[]; readonly warnings: readonly string[] } {
   const { poolMin, dbPool } = config;
-  if (poolMin <= dbPool) return { errors, warnings };
   const error = `EDGEREST_POOL_MIN is ${poolMin}: it must not be more than db-pool, which is ${dbPool}.`;
-  return { errors: [...errors, error], warnings };
+  return { errors: poolMin > dbPool ? [error] : [], warnings: rolePathWarnings(config) };
 }
 
 /** Reads the configuration and logs its warnings. Throws ConfigurationError with a line for everything that is wrong. */

@@ -204,7 +204,10 @@ describe('the database', () => {
     const { process, get, reloads } = await serve({ 'jwt-secret': OLD });
     await alter('pgrst.jwt_role_claim_key', 'role');
     await database.sql`notify pgrst, 'reload config'`;
-    await says(process, /Failed reloading config: jwt-role-claim-key is "role": it must be a path like \$\.role\./);
+    await says(
+      process,
+      /Failed reloading config: pgrst\.jwt_role_claim_key is "role": it must be a path like \$\.role\./,
+    );
     expect(await get('/item?select=id&limit=1', await sign(OLD))).toBe('200 [{"id":1}]');
     await alter('pgrst.jwt_role_claim_key', '.role');
     await reloads(() => database.sql`notify pgrst, 'reload config'`);

@@ -1,5 +1,4 @@
 /** What the command line has to say of `jwt-role-claim-key`. */
-
 import { type ClaimPath, parseClaimPath } from '../../shared/config/claim-path.ts';
 import type { Config } from '../../shared/config/resolve.ts';
 
@@ -36,21 +35,12 @@ function jsonPath(steps: readonly Step[]): string {
   return `$${parts.join('')}`;
 }
 
-/** Judges the path of a configuration. */
-export function checkRolePath({ jwtRoleClaimKey: text }: Config): {
-  readonly errors: readonly string[];
-  readonly warnings: readonly string[];
-} {
+/** Warns of a path in the old form. */
+export function rolePathWarnings({ jwtRoleClaimKey: text }: Config): readonly string[] {
   const path = parseClaimPath(text);
-  if (path === null) {
-    return { errors: [`jwt-role-claim-key is ${quoted(text)}: it must be a path like $.role.`], warnings: [] };
-  }
-  if (path.kind === 'json-path') return { errors: [], warnings: [] };
+  if (path?.kind !== 'deprecated') return [];
   const better = jsonPath(path.steps);
-  return {
-    errors: [],
-    warnings: [`jwt-role-claim-key is in an old form, which PostgREST is about to drop. As JSONPath it is ${better}.`],
-  };
+  return [`jwt-role-claim-key is in an old form, which PostgREST is about to drop. As JSONPath it is ${better}.`];
 }
 
 /** The path as `--dump-config` shows it: an old one with every name in quotes, as PostgREST does. */

@@ -109,8 +109,10 @@ export const mountPath: Parse<string> = (text) => {
 };
 
 /** Where in a token's claims something stands. */
-export const claimPath: Parse<string> = (text) =>
-  parseClaimPath(text) === null ? reject('a path like $.tenant') : accept(text);
+export const claimPath =
+  (example: string): Parse<string> =>
+  (text) =>
+    parseClaimPath(text) === null ? reject(`a path like ${example}`) : accept(text);
 
 /** A shared secret: at least 32 bytes. */
 export const secret: Parse<string> = (text) =>

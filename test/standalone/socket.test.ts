@@ -47,7 +47,7 @@ describe('bindings', () => {
     [{ PGRST_DB_MAX_ROWS: 'many' }, /PGRST_DB_MAX_ROWS is "many": it must be a whole number/],
     [{ PGRST_DB_POL: '3' }, /PGRST_DB_POL is not a parameter\. Did you mean PGRST_DB_POOL\?/],
     [{ PGRST_JWT_SECRET: '@secret.txt' }, /there are no files here/],
-    [{ PGRST_JWT_ROLE_CLAIM_KEY: '$.' }, /jwt-role-claim-key is .* a path like/],
+    [{ PGRST_JWT_ROLE_CLAIM_KEY: '$.' }, /PGRST_JWT_ROLE_CLAIM_KEY is .* a path like/],
     [{ EDGEREST_POOLER_URL: 'https://pooler.example.com' }, /EDGEREST_POOLER_URL is set/],
   ])('that are wrong stop it, with the words of the command line: %j', (bindings, words) => {
     reported.length = 0;
