@@ -401,6 +401,7 @@ describe('pooler', () => {
   });
 
   test('SIGUSR1 loads the schema anew', async () => {
+    await database.sql`drop table if exists made_later`;
     const env = await variables({ PGRST_DB_CHANNEL_ENABLED: 'false' });
     const running = edgerest(['pooler'], env);
     await says(running, /Pooler listening/);

@@ -222,7 +222,7 @@ describe('the database', () => {
   });
 
   test('may be asked through a function; one that is not there is told of', async () => {
-    await database.sql.unsafe(`create function pre_config() returns void language sql as $$
+    await database.sql.unsafe(`create or replace function pre_config() returns void language sql as $$
       select set_config('pgrst.db_max_rows', '1', true), set_config('pgrst.db_anon_role', '${author}', true) $$`);
     const { process, get } = await serve({ 'db-pre-config': 'public.pre_config' });
     expect(await get('/item?select=id')).toBe('200 [{"id":1}]');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import postgres from 'postgres';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Cluster, freePort, startCluster, throwAwaySettings } from '../../test/cluster.ts';
 import { edgerest, killAll, says } from '../cli/program.fixture.ts';
 import { type Flight, parseConnectionString } from '../wire/index.ts';
@@ -15,8 +15,8 @@ let folder: string;
 let first: Cluster;
 let second: Cluster;
 
-/** The standby's data is the primary's, copied while that is stopped. */
-beforeAll(async () => {
+/** The standby's data is the primary's, copied while that is stopped. A second attempt needs new ones. */
+beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'edgerest-failover-'));
   const settings = { ...throwAwaySettings, wal_level: 'replica', max_wal_senders: '4' };
   const hba = ['host replication all 127.0.0.1/32 scram-sha-256'];
@@ -35,7 +35,7 @@ beforeAll(async () => {
   });
 });
 
-afterAll(async () => {
+afterEach(async () => {
   killAll();
   await Promise.all([first?.stop(), second?.stop()]);
   for (const each of [folder, first?.dataDir, second?.dataDir]) {

@@ -1,6 +1,5 @@
-import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { listening } from '../../test/listening.ts';
+import { freePort } from '../../test/cluster.ts';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
 import { type Connection, ConnectionError, connect, type Flight, parseConnectionString } from '../wire/index.ts';
 import { createPool } from './create.ts';
@@ -325,10 +324,3 @@ describe('draining', () => {
     await expect.poll(backends).toEqual([]);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listening(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -88,7 +88,7 @@ describe.each([false, true])('with reset %s', (reset) => {
 test('a server that does not answer to a cancellation loses the connection', async () => {
   const stubborn = await connect(parseConnectionString(database.uri, {}), { cancelTimeout: 200, closeTimeout: 100 });
   // A function that catches the cancellation and goes on.
-  await database.sql.unsafe(`create function stubborn() returns void language plpgsql as $$ begin
+  await database.sql.unsafe(`create or replace function stubborn() returns void language plpgsql as $$ begin
     for i in 1..50 loop begin perform pg_sleep(1); exception when query_canceled then null; end; end loop; end $$`);
   await expect(stubborn.flight(flight('select stubborn()', { deadline: Date.now() + 50 }))).rejects.toMatchObject({
     kind: 'unknown',

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer, connect as dial, type Server } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { listening } from '../../test/listening.ts';
@@ -90,10 +89,7 @@ test('a host that failed is tried after the others for a while', async () => {
     socket.destroy();
   });
   servers.push(silent);
-  silent.listen(0, '127.0.0.1');
-  await once(silent, 'listening');
-  const address = silent.address();
-  const away = typeof address === 'object' ? (address?.port ?? 0) : 0;
+  const away = await listening(silent);
   const uri = new URL(database.uri);
   const hosts = `127.0.0.1:${away},${uri.host}`;
   const config = parseConnectionString(

@@ -322,7 +322,7 @@ describe('named statements', () => {
   });
 
   test('that no longer fit are made anew and the whole flight is sent again, once', async () => {
-    await database.sql`create table ddl (a int)`;
+    await database.sql.unsafe('drop table if exists ddl; create table ddl (a int)').simple();
     await database.sql.unsafe(`insert into ddl values (1); grant all on ddl to ${role}`).simple();
     const on = await connection();
     const write = statement("insert into public.t values (100, 'x') returning id");

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Cancellation } from '../../shared/hop/cancellation.ts';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
 import { connect } from './connect.ts';
@@ -10,7 +10,10 @@ let database: TestDatabase;
 const open: Connection[] = [];
 
 beforeAll(async () => {
-  database = await createDatabase('taker', 'create table t (a int); insert into t values (1), (2)');
+  database = await createDatabase('taker');
+});
+beforeEach(async () => {
+  await database.sql.unsafe('drop table if exists t; create table t (a int); insert into t values (1), (2)').simple();
 });
 afterEach(async () => {
   await Promise.all(open.splice(0).map((connection) => connection.close()));
@@ -86,7 +89,6 @@ describe('rows that are taken', () => {
     const result = await on.flight({ statements, reset: false });
     expect(result).toMatchObject({ outcome: 'completed', attempts: 2 });
     expect(notes.taken).toEqual(Array.from({ length: 3 }, () => ['start a', '1', '2']).flat());
-    await database.sql`alter table t drop b`;
   });
 
   test('are dropped where they are too large, before they are collected', async () => {
@@ -130,7 +132,7 @@ test('a transaction that is left open is rolled back, and that is an error', asy
 
 test('input that an old name does not take is tried on a fresh one where the types are inferred from columns', async () => {
   const on = await connection();
-  await database.sql`create table typed (a int)`;
+  await database.sql.unsafe('drop table if exists typed; create table typed (a int)').simple();
   const ask = async (value: string, more: Partial<FlightStatement>) => {
     const statement = { ...plain('select a from typed where a = $1', 'named'), parameters: [value], ...more };
     const result = await on.flight({ statements: [statement], reset: false });
@@ -154,12 +156,11 @@ test('what may not be sent twice is not', async () => {
   expect(failed).toMatchObject({ outcome: 'failed', attempts: 1, error: { code: '0A000' } });
   const afterwards = await on.flight({ statements, reset: false, once: true });
   expect(afterwards).toMatchObject({ outcome: 'completed', attempts: 1 });
-  await database.sql`alter table t drop c`;
 });
 
 test('a statement that has begun is not sent again, whatever it fails with', async () => {
   const on = await connection();
-  await database.sql`create function fail(code text) returns int language plpgsql as $$ begin
+  await database.sql`create or replace function fail(code text) returns int language plpgsql as $$ begin
     raise exception using errcode = code; end $$`;
   for (const code of ['42883', '0A000', '26000', '42P05']) {
     for (const name of ['new', 'old']) {
