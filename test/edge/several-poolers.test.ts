@@ -1,5 +1,5 @@
 /** Several poolers behind one worker: one may be restarted, or killed, while the others serve. */
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createEdgerest } from '../../worker/edgerest.ts';
 import { freePort } from '../cluster.ts';
 import { type Answer, ask, type Question } from './client.ts';
@@ -17,6 +17,10 @@ const cleanups: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   database = await createEdgeDatabase();
   ports = [await freePort(), await freePort()];
+});
+// A test that is tried again has the same nonces.
+beforeEach(async () => {
+  await database.sql`truncate api.written`;
 });
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();

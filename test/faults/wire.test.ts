@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createPool, type Lease, type Pool } from '../../pooler/pool/index.ts';
 import { type Flight, parseConnectionString } from '../../pooler/wire/index.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../postgres.ts';
@@ -91,6 +91,11 @@ const schedules: readonly (readonly [string, readonly [Fault, ...Fault[]], numbe
   ['frozen connections', ['freeze'], 150],
   ['everything at once', ['delay', 'bytes', 'reset', 'cut', 'half-close', 'freeze', 'garbage'], 60],
 ];
+
+// A test that is tried again has the same nonces.
+beforeEach(async () => {
+  await database.sql`truncate oracle.ledger`;
+});
 
 describe('every answer is its own request’s, and only what was answered is in the database', () => {
   test.each(schedules)('with %s', { timeout: patience(flights) }, async (name, faults, interval) => {

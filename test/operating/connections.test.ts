@@ -1,9 +1,11 @@
 /** Connections to the database: what can do without one, and how those look that there are. */
-import { expect, test } from 'vitest';
-import { says } from '../../pooler/cli/program.fixture.ts';
+import { afterEach, expect, test } from 'vitest';
+import { killAll, says } from '../../pooler/cli/program.fixture.ts';
 import { ask, office, portOf, until } from './program.ts';
 
 const db = office('connections');
+// A nap of a test that failed is not counted when it is tried again.
+afterEach(killAll);
 
 test('what the schema cache decides needs no connection', async () => {
   const { process, port } = await db.serve({ PGRST_DB_POOL: '1' });

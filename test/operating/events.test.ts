@@ -1,11 +1,14 @@
 /** What should not happen, in the log and in the metrics: one line each, for people and for programs. */
 import { request } from 'node:http';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
+import { killAll } from '../../pooler/cli/program.fixture.ts';
 import { transactionRequest } from '../../shared/hop/request.fixture.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
 import { ask, office, type Place, portOf, says, until } from './program.ts';
 
 const db = office('events');
+// Naps of a test that failed are not counted when it is tried again.
+afterEach(killAll);
 
 const ADMIN = { PGRST_ADMIN_SERVER_HOST: '127.0.0.1', PGRST_ADMIN_SERVER_PORT: '0' };
 

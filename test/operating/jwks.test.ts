@@ -147,10 +147,13 @@ test('another issuer takes the place of the first with a reload', async () => {
   const [old, fresh] = [await first.token({ role: db.author }), await second.token({ role: db.author })];
   expect((await who(port, old)).status).toBe(200);
   await db.database.sql.unsafe(`alter role ${db.login} set pgrst.jwt_secret = '${second.url}'`);
-  await db.database.sql.unsafe(`notify pgrst, 'reload config'`);
-  await says(process, /Config reloaded/);
-  expect([(await who(port, old)).status, (await who(port, fresh)).status]).toEqual([401, 200]);
-  await db.database.sql.unsafe(`alter role ${db.login} reset pgrst.jwt_secret`);
+  try {
+    await db.database.sql.unsafe(`notify pgrst, 'reload config'`);
+    await says(process, /Config reloaded/);
+    expect([(await who(port, old)).status, (await who(port, fresh)).status]).toEqual([401, 200]);
+  } finally {
+    await db.database.sql.unsafe(`alter role ${db.login} reset pgrst.jwt_secret`);
+  }
 });
 
 test('a pooler knows the keys of tokens that another pooler has let pass', async () => {

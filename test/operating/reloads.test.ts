@@ -32,6 +32,7 @@ test('a notification during a load is not lost', async () => {
   const { sql } = db.database;
   const { process, port } = await db.serve({ ...SLOW, PGRST_ADMIN_SERVER_PORT: '0' });
   const admin = await portOf(process, 'Admin server');
+  await sql`drop function if exists mult`;
   await sql`create function mult(a int, b int) returns int language sql stable as 'select a * b'`;
   await sql`notify pgrst, 'reload schema'`;
   await until(process, () => process.said().includes('Received a schema cache reload message'));
@@ -48,7 +49,11 @@ test('a notification during a load is not lost', async () => {
 
 test('a column of another type is asked for as such once that is told', async () => {
   const { sql } = db.database;
-  await sql.unsafe(`create table cat (id uuid primary key, name text); grant select on cat to ${db.anon}`).simple();
+  await sql
+    .unsafe(
+      `drop table if exists cat; create table cat (id uuid primary key, name text); grant select on cat to ${db.anon}`,
+    )
+    .simple();
   const { process, port } = await db.serve();
   // More than once on each connection: the statement has a name there.
   for (let i = 0; i < 4; i++) {
@@ -67,7 +72,9 @@ test('a column of another type is asked for as such once that is told', async ()
 
 test('a table that is dropped is the database’s error until that is loaded, and then ours', async () => {
   const { sql } = db.database;
-  await sql.unsafe(`create table stale (id int); grant select on stale to ${db.anon}`).simple();
+  await sql
+    .unsafe(`drop table if exists stale; create table stale (id int); grant select on stale to ${db.anon}`)
+    .simple();
   const { process, port } = await db.serve(SLOW);
   expect((await ask(port, '/stale')).status).toBe(200);
   const before = loads(process.said());

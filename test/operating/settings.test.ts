@@ -68,6 +68,7 @@ describe('the isolation level', () => {
   });
 
   test('and for writes', async () => {
+    await db.database.sql`delete from seen`;
     const body = { body: '{"id": 1}', headers: representation };
     const ways: readonly [string, Ask][] = [
       ['/seen?select=isolation', { method: 'POST', ...body }],
@@ -125,9 +126,12 @@ describe('settings of a function', () => {
     await reload(() =>
       sql.unsafe(`alter role ${db.login} set pgrst.db_hoisted_tx_settings = '${hoisted}'; notify pgrst`).simple(),
     );
-    // Computed columns are asked for outside of the function.
-    expect((await as(null, '/rpc/with_both?select=memory,timeout')).text).toBe(expected);
-    await reload(() => sql.unsafe(`alter role ${db.login} reset all; notify pgrst`).simple());
+    try {
+      // Computed columns are asked for outside of the function.
+      expect((await as(null, '/rpc/with_both?select=memory,timeout')).text).toBe(expected);
+    } finally {
+      await reload(() => sql.unsafe(`alter role ${db.login} reset all; notify pgrst`).simple());
+    }
   });
 });
 
@@ -140,13 +144,16 @@ describe('a reload', () => {
       const rows = await sql`select from pg_stat_activity where usename = ${db.login} and wait_event = 'PgSleep'`;
       return rows.length === 2;
     });
-    await sql.unsafe(`alter role ${db.login} set statement_timeout = '700ms'`);
-    await reload(() => server.process.child.kill('SIGUSR1'));
-    expect((await Promise.all(naps)).map(({ text }) => text)).toEqual(['7', '7']);
-    expect(await Promise.all([timeout(), timeout(), timeout()])).toEqual(['"700ms"', '"700ms"', '"700ms"']);
-    expect((await as(null, '/rpc/nap', { method: 'POST', body: '{"seconds": 30}' })).text).toContain('57014');
-    await sql.unsafe(`alter role ${db.login} reset all`);
-    await reload(() => server.process.child.kill('SIGUSR1'));
+    try {
+      await sql.unsafe(`alter role ${db.login} set statement_timeout = '700ms'`);
+      await reload(() => server.process.child.kill('SIGUSR1'));
+      expect((await Promise.all(naps)).map(({ text }) => text)).toEqual(['7', '7']);
+      expect(await Promise.all([timeout(), timeout(), timeout()])).toEqual(['"700ms"', '"700ms"', '"700ms"']);
+      expect((await as(null, '/rpc/nap', { method: 'POST', body: '{"seconds": 30}' })).text).toContain('57014');
+    } finally {
+      await sql.unsafe(`alter role ${db.login} reset all`);
+      await reload(() => server.process.child.kill('SIGUSR1'));
+    }
     expect(await timeout()).toBe('"0"');
     expect((await as(null, '/rpc/setting?name=app.settings.name')).text).toBe('"of the environment"');
   });

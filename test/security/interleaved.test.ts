@@ -1,7 +1,7 @@
 /** Several roles on the same connections: nobody is ever taken for another, and nothing that one leaves is there for the next. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { patience, SEED, share } from '../faults/amount.ts';
-import { ledgerSchema, type Names, PASSWORD } from '../faults/http/ledger.ts';
+import { clearLedger, ledgerSchema, type Names, PASSWORD } from '../faults/http/ledger.ts';
 import { HttpOracle } from '../faults/http/oracle.ts';
 import { type Kind, question, token } from '../faults/http/questions.ts';
 import { Random } from '../faults/random.ts';
@@ -26,6 +26,7 @@ beforeAll(async () => {
   database = await createDatabase('interleaved', ledgerSchema(names) + QUIETLY);
   await database.sql.unsafe(`grant select on all tables in schema api to ${names.roles.join()}`).simple();
 });
+beforeEach(() => clearLedger(database.sql));
 afterEach(async () => {
   await api?.close();
   api = null;

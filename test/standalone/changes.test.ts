@@ -1,5 +1,5 @@
 /** What changes while a worker without a pooler runs: nobody tells it. */
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createHyperdrive, type EdgerestFetch } from '../../worker/hyperdrive.ts';
 import { type Issuer, startIssuer } from '../issuer.ts';
 import { createStandaloneDatabase, type StandaloneDatabase } from './database.ts';
@@ -7,6 +7,9 @@ import { createStandaloneDatabase, type StandaloneDatabase } from './database.ts
 let database: StandaloneDatabase;
 beforeAll(async () => {
   database = await createStandaloneDatabase();
+});
+afterEach(async () => {
+  await database.sql.unsafe(`alter role ${database.login} reset pgrst.db_max_rows`);
 });
 afterAll(() => database.drop());
 
@@ -50,13 +53,11 @@ test('the schema cache and the configuration in the database are loaded anew whe
   expect(await later(61_000, count)).toBe(3);
   await Promise.all(background.splice(0));
   expect(await count()).toBe(2);
-  await database.sql.unsafe(`alter role ${database.login} reset pgrst.db_max_rows`);
 });
 
 test('what is wrong in the database is reported, and a client is not told the value', async () => {
   await database.sql.unsafe(`alter role ${database.login} set pgrst.db_max_rows = 'very-many'`);
   const response = await ask(worker(), '/item');
-  await database.sql.unsafe(`alter role ${database.login} reset pgrst.db_max_rows`);
   const text = await response.text();
   expect([response.status, JSON.parse(text).code]).toEqual([500, 'EDGE004']);
   expect(text).not.toContain('very-many');
@@ -64,7 +65,7 @@ test('what is wrong in the database is reported, and a client is not told the va
 });
 
 test('a function may set configuration', async () => {
-  await database.sql.unsafe(`create function api.configure() returns void language sql as
+  await database.sql.unsafe(`create or replace function api.configure() returns void language sql as
     $$ select set_config('pgrst.db_aggregates_enabled', 'true', true) $$;
     grant execute on function api.configure to ${database.login}; grant usage on schema api to ${database.login}`);
   const edgerest = worker({ PGRST_DB_PRE_CONFIG: 'api.configure' });
@@ -111,10 +112,10 @@ test('the statements of a request are logged where that is asked for', async () 
 
 describe('keys of an issuer', () => {
   let issuer: Issuer;
-  beforeAll(async () => {
+  beforeEach(async () => {
     issuer = await startIssuer();
   });
-  afterAll(() => issuer.stop().catch(() => undefined));
+  afterEach(() => issuer.stop().catch(() => undefined));
 
   test('are fetched, and again for a token with a new one', async () => {
     const edgerest = worker({ PGRST_JWT_SECRET: issuer.url });

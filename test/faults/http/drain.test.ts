@@ -6,7 +6,7 @@ import { createDatabase, type TestDatabase, uniqueName } from '../../postgres.ts
 import { SEED } from '../amount.ts';
 import { Random } from '../random.ts';
 import { HttpClient } from './client.ts';
-import { ledgerSchema, type Names } from './ledger.ts';
+import { clearLedger, ledgerSchema, type Names } from './ledger.ts';
 import { HttpOracle } from './oracle.ts';
 import { BOUND, startSystem } from './system.ts';
 
@@ -25,9 +25,7 @@ afterAll(async () => {
 test.each(['serve', 'two halves'] as const)('%s', { timeout: 60_000 }, async (topology) => {
   const place = { port: Number(new URL(database.uri).port), database: database.name, names };
   const system = await startSystem(topology, place, {}, false);
-  await database.sql`update api.counter set n = 0`;
-  // Where the test is tried again, its nonces are too.
-  await database.sql`truncate api.ledger`;
+  await clearLedger(database.sql);
   const client = new HttpClient(system.port, 30_000);
   let refused = 0;
   const oracle = new HttpOracle({

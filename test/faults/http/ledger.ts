@@ -1,4 +1,5 @@
 /** The database of the tests over HTTP: what requests write is told apart by nonces, and what they see tells whose they are. */
+import type postgres from 'postgres';
 
 export interface Names {
   readonly login: string;
@@ -85,6 +86,11 @@ export const ledgerSchema = ({ login, roles }: Names): string => `
   create view api.through_view as select api.leftovers() as left;
 
   ${roles.map((role) => roleScript(login, role)).join('\n')}`;
+
+/** Empties what requests write: a test that is tried again has the same nonces. */
+export async function clearLedger(sql: postgres.Sql): Promise<void> {
+  await sql.unsafe('truncate api.ledger, api.shape; update api.counter set n = 0').simple();
+}
 
 /** A role that requests may have. */
 export const roleScript = (login: string, role: string): string => `

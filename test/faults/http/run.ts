@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { SEED } from '../amount.ts';
 import { Random } from '../random.ts';
 import { HttpClient } from './client.ts';
+import { clearLedger } from './ledger.ts';
 import { HttpOracle, type Tally } from './oracle.ts';
 import { type Kind, token } from './questions.ts';
 import { BOUND, type Place, POOL_SIZE, type System } from './system.ts';
@@ -64,7 +65,7 @@ export async function insist<T>(ask: () => Promise<T>): Promise<T> {
 export async function run(system: System, place: Place, sql: postgres.Sql, options: Run): Promise<Tally> {
   const { name, requests, kinds = ORDINARY, expected, patience = 20_000, fault } = options;
   const { names, database } = place;
-  await insist(() => sql`update api.counter set n = 0`);
+  await insist(() => clearLedger(sql));
   const client = new HttpClient(system.port, patience);
   const oracle = new HttpOracle({
     ask: (question) => client.ask(question),
