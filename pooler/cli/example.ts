@@ -61,7 +61,7 @@ export const EXAMPLE = `# A configuration file for edgerest, in PostgREST's form
 # db-channel = "pgrst"
 # db-channel-enabled = true
 
-## What verifies tokens: a text of 32 characters or more, a JSON Web Key or a key set; "@file" reads it
+## What verifies tokens: a text of 32 characters or more, a JSON Web Key, a key set or the https URL of one; "@file" reads it
 # jwt-secret = "a secret of 32 characters or more"
 # jwt-secret-is-base64 = false
 

@@ -31,7 +31,7 @@ const DATABASE = `  PGRST_DB_URI        the database, and a login role that owns
   PGRST_DB_SCHEMAS    the schemas whose tables and functions are the API (public)
   PGRST_DB_ANON_ROLE  the role of requests without a token; without it they are refused
   PGRST_JWT_SECRET    what tokens are verified with: a secret of 32 characters or more,
-                      a JSON Web Key, or a key set`;
+                      a JSON Web Key, a key set, or the https URL of one`;
 
 const GENERAL = `Usage: edgerest <command> [options] [FILE]
        edgerest --help | --version | --example
