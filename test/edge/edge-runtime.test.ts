@@ -1,43 +1,29 @@
 /** The worker in Vercel's edge runtime, mounted below a path as an application there would, with the blog behind the pooler. */
-import { fileURLToPath } from 'node:url';
 import { EdgeRuntime } from 'edge-runtime';
-import { build } from 'esbuild';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type SharedBlog, sharedBlog } from '../blog/database.ts';
 import { blogVariables } from '../blog/server.ts';
 import { poolerSecret } from './database.ts';
+import { edgeScript } from './edge-script.ts';
 import { type Program, startProgram } from './program.ts';
-
-const worker = fileURLToPath(new URL('../../worker', import.meta.url));
 
 let blog: SharedBlog;
 let pooler: Program;
 let runtime: EdgeRuntime;
 
-/** As Vercel bundles an edge function: one script with what the runtime has, and nothing of Node. */
-async function script(url: string, secret: string): Promise<string> {
-  const { outputFiles } = await build({
-    stdin: {
-      contents: `import { createEdgerest } from './edgerest.ts';
-        const edgerest = createEdgerest({ url: URL_OF_POOLER, secret: SECRET, basePath: '/rest/v1' });
-        addEventListener('fetch', (event) => event.respondWith(edgerest(event.request, event)));`,
-      resolveDir: worker,
-    },
-    define: { URL_OF_POOLER: JSON.stringify(url), SECRET: JSON.stringify(secret) },
-    bundle: true,
-    write: false,
-    format: 'iife',
-    platform: 'browser',
-    conditions: ['edge-light', 'worker', 'browser'],
-  });
-  return outputFiles[0]?.text ?? '';
-}
+const script = (url: string): Promise<string> =>
+  edgeScript(
+    `import { createEdgerest } from './edgerest.ts';
+     const edgerest = createEdgerest({ url: URL_OF_POOLER, secret: SECRET, basePath: '/rest/v1' });
+     addEventListener('fetch', (event) => event.respondWith(edgerest(event.request, event)));`,
+    { URL_OF_POOLER: JSON.stringify(url), SECRET: JSON.stringify(poolerSecret) },
+  );
 
 beforeAll(async () => {
   blog = await sharedBlog();
   pooler = await startProgram('pooler', { ...blogVariables(blog), EDGEREST_POOLER_SECRET: poolerSecret });
-  runtime = new EdgeRuntime({ initialCode: await script(pooler.url, poolerSecret) });
+  runtime = new EdgeRuntime({ initialCode: await script(pooler.url) });
 });
 afterAll(async () => {
   await pooler.stop();
@@ -97,7 +83,7 @@ test('refuses as everywhere', async () => {
 });
 
 test('a pooler that is away is an error like any other', async () => {
-  const alone = new EdgeRuntime({ initialCode: await script('http://127.0.0.1:1', poolerSecret) });
+  const alone = new EdgeRuntime({ initialCode: await script('http://127.0.0.1:1') });
   const answer = await alone.dispatchFetch('https://blog.example.com/rest/v1/user');
   expect(answer.status).toBe(503);
   expect(await answer.json()).toMatchObject({ code: 'PGRST002', details: 'The pooler cannot be reached.' });

@@ -5,11 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { killAll, edgerest as program } from '../../pooler/cli/program.fixture.ts';
 import { neonEndpoint } from '../../worker/hop/database/neon.ts';
 import { createNeon, type EdgerestFetch, HopConfigError } from '../../worker/neon.ts';
+import { edgeScript } from '../edge/edge-script.ts';
 import { listening } from '../listening.ts';
 import { portOf } from '../operating/program.ts';
 import { createStandaloneDatabase, type StandaloneDatabase } from './database.ts';
 import { requests } from './requests.ts';
-import { edgeScript, type StandaloneWorker, startStandalone } from './workerd.ts';
+import { type StandaloneWorker, startStandalone } from './workerd.ts';
 
 let database: StandaloneDatabase;
 let bindings: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-/** The entries for a worker without a pooler as their runtimes get them: in workerd with miniflare's Hyperdrive around it, and in Vercel's. */
+/** The entries for a worker without a pooler in workerd, as their users get them, with miniflare's Hyperdrive around it. */
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { Miniflare } from 'miniflare';
@@ -25,20 +25,6 @@ async function bundle(entry: Entry): Promise<string> {
   const [file] = outputFiles;
   if (file === undefined) throw new Error('nothing was bundled');
   return file.text;
-}
-
-/** A script in worker/ as Vercel bundles an edge function: one file with what the runtime has, and nothing of Node. */
-export async function edgeScript(contents: string, define: Readonly<Record<string, string>>): Promise<string> {
-  const { outputFiles } = await build({
-    stdin: { contents, resolveDir: fileURLToPath(new URL('../../worker', import.meta.url)) },
-    define: { ...define },
-    bundle: true,
-    write: false,
-    format: 'iife',
-    platform: 'browser',
-    conditions: ['edge-light', 'worker', 'browser'],
-  });
-  return outputFiles[0]?.text ?? '';
 }
 
 /** Starts it on a port of 127.0.0.1; `hyperdrive` is a connection string for the binding HYPERDRIVE. */
