@@ -1,4 +1,7 @@
 /** A database with something to steal: the login role is a member of a role that nobody has a token for. */
+import { fixedConfig } from '../../pooler/config/configuration.ts';
+import { type Pooler, startPooler } from '../../pooler/start.ts';
+import { resolveConfig } from '../../shared/config/resolve.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../postgres.ts';
 
 export const poolerSecret = 'a-secret-between-worker-and-pooler-that-was-stolen';
@@ -85,4 +88,18 @@ export async function createSecretDatabase(): Promise<SecretDatabase> {
       await database.drop();
     },
   };
+}
+
+/** A pooler in front of it that looks at no statement. */
+export async function startUnchecked({ variables }: SecretDatabase): Promise<Pooler> {
+  const { config, errors } = resolveConfig({ env: variables });
+  if (config === null) throw new Error(errors.join());
+  return await startPooler({
+    configuration: fixedConfig(config),
+    trust: () => ({ kind: 'process' }),
+    observe: () => undefined,
+    onFatal: (reason) => {
+      throw new Error(reason);
+    },
+  });
 }

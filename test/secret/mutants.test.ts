@@ -1,17 +1,16 @@
 /** Statements of the worker with anything done to them: those that the pooler still takes run as who they were to run as. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Pooler, startPooler } from '../../pooler/start.ts';
+import type { Pooler } from '../../pooler/start.ts';
 import { readStatement } from '../../pooler/statements/main.ts';
 import { Names } from '../../pooler/statements/names.ts';
 import { NotOurs } from '../../pooler/statements/scanner.ts';
-import { resolveConfig } from '../../shared/config/resolve.ts';
 import type { Statement } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { quoteLiteral } from '../../shared/sql/identifiers.ts';
 import { PROPERTY, runs } from '../hostile/runs.ts';
 import { messageOf } from '../message.ts';
-import { createSecretDatabase, type SecretDatabase, TREASURE } from './database.ts';
+import { createSecretDatabase, type SecretDatabase, startUnchecked, TREASURE } from './database.ts';
 import { requests } from './requests.ts';
 
 let database: SecretDatabase;
@@ -21,15 +20,7 @@ let texts: readonly string[];
 
 beforeAll(async () => {
   database = await createSecretDatabase();
-  const { config, errors } = resolveConfig({ env: database.variables });
-  if (config === null) throw new Error(errors.join());
-  pooler = await startPooler({
-    configuration: { current: config, read: () => Promise.resolve(config) },
-    // The statements go on to the database unchecked: which of them is for the test to say.
-    trust: () => ({ kind: 'process' }),
-    observe: () => undefined,
-    onFatal: (reason) => expect.unreachable(reason),
-  });
+  pooler = await startUnchecked(database);
   const loaded = pooler.source.current();
   if (loaded === null) throw new Error('there is no snapshot');
   snapshot = loaded.snapshot;

@@ -1,16 +1,22 @@
 /** Whoever has the hop's secret and a token of their own can ask for what the API gives them, and for nothing else. */
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Pooler, startPooler } from '../../pooler/start.ts';
+import type { Pooler } from '../../pooler/start.ts';
 import { MessageCheck } from '../../pooler/statements/check.ts';
-import { resolveConfig } from '../../shared/config/resolve.ts';
 import type { Statement, TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
 import { type Program, startProgram } from '../edge/program.ts';
 import { bodyOf, messageOf } from '../message.ts';
 import { changes, others, takesRole } from './attacks.ts';
-import { createSecretDatabase, jwtSecret, poolerSecret, type SecretDatabase, TREASURE } from './database.ts';
+import {
+  createSecretDatabase,
+  jwtSecret,
+  poolerSecret,
+  type SecretDatabase,
+  startUnchecked,
+  TREASURE,
+} from './database.ts';
 import { requests } from './requests.ts';
 
 let database: SecretDatabase;
@@ -31,14 +37,7 @@ beforeAll(async () => {
   token = await new SignJWT({ role: database.alice })
     .setProtectedHeader({ alg: 'HS256' })
     .sign(new TextEncoder().encode(jwtSecret));
-  const { config, errors } = resolveConfig({ env: database.variables });
-  if (config === null) throw new Error(errors.join());
-  unchecked = await startPooler({
-    configuration: { current: config, read: () => Promise.resolve(config) },
-    trust: () => ({ kind: 'process' }),
-    observe: () => undefined,
-    onFatal: (reason) => expect.unreachable(reason),
-  });
+  unchecked = await startUnchecked(database);
 });
 afterAll(async () => {
   await Promise.all([program?.stop(), unchecked?.close(0)]);
