@@ -1,18 +1,11 @@
 /** How many requests the fault tests make, and of which seed. */
-
-function whole(name: string, fallback: number): number {
-  const text = process.env[name];
-  if (text === undefined || text === '') return fallback;
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`${name} is ${text}: it must be a whole number`);
-  return value;
-}
+import { wholeNumber } from '../variable.ts';
 
 /** Requests of all fault tests together: each makes a share of them. */
-const REQUESTS = whole('EDGEREST_FAULTS_REQUESTS', 10_000);
+const REQUESTS = wholeNumber('EDGEREST_FAULTS_REQUESTS', 10_000);
 
 /** With the same seed the same faults come after the same number of bytes, and the same requests are made. */
-export const SEED = whole('EDGEREST_FAULTS_SEED', 1);
+export const SEED = wholeNumber('EDGEREST_FAULTS_SEED', 1);
 
 /** A share of the requests, and the words with which they are counted in the output. */
 export function share(of: number, what: string): number {

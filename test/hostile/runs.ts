@@ -1,16 +1,9 @@
 /** How many requests a run makes, and of which seed. */
 import { randomInt } from 'node:crypto';
-
-function variable(name: string): number | null {
-  const text = process.env[name];
-  if (text === undefined || text === '') return null;
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`${name} is ${text}: it must be a whole number`);
-  return value;
-}
+import { wholeNumber } from '../variable.ts';
 
 /** Requests that are parsed, planned and compiled; other tests make a share of them. */
-const RUNS = variable('EDGEREST_HOSTILE_RUNS') ?? 100_000;
+const RUNS = wholeNumber('EDGEREST_HOSTILE_RUNS', 100_000);
 
 /** A test may take as long as it was asked to; a counterexample is one, whatever the next run finds. */
 export const PROPERTY = { timeout: 60_000 + RUNS * 20, retry: 0 } as const;
@@ -18,7 +11,7 @@ export const PROPERTY = { timeout: 60_000 + RUNS * 20, retry: 0 } as const;
 /** fast-check's options for a share of the runs. The seed is said: EDGEREST_HOSTILE_SEED gives the same run again. */
 export function runs(what: string, share: number): { readonly numRuns: number; readonly seed: number } {
   const numRuns = Math.ceil(RUNS * share);
-  const seed = variable('EDGEREST_HOSTILE_SEED') ?? randomInt(2 ** 31);
+  const seed = wholeNumber('EDGEREST_HOSTILE_SEED', randomInt(2 ** 31));
   console.log(`${numRuns} ${what}: EDGEREST_HOSTILE_SEED=${seed}`);
   return { numRuns, seed };
 }
