@@ -1,9 +1,9 @@
 /** What it is worth that a role's requests go to a connection that has its statements, on tables with row-level security. */
-import { readFile } from 'node:fs/promises';
 import postgres from 'postgres';
 import { Pool } from '../../pooler/pool/index.ts';
 import { connect, type Flight, parseConnectionString } from '../../pooler/wire/index.ts';
 import { closedLoop, median } from './closed-loop.ts';
+import { cpuTime } from './program.ts';
 
 const SIZE = 8;
 const ROLES = [8, 50, 150, 400] as const;
@@ -95,18 +95,14 @@ async function measure(uri: string, roles: number, clients: number, way: Way, se
   const after = await processorTime(backends);
   const prepared = ((statementUses.misses - misses) / count) * 100;
   await pool.drain();
-  return { cpu: ((after - before) / count) * 1e6, prepared };
+  return { cpu: ((after - before) / count) * 1000, prepared };
 }
 
-/** Seconds that processes have used, in steps of the kernel's clock (proc(5): fields 14 and 15, in hundredths). */
+/** Milliseconds of processor time that processes have used. */
 async function processorTime(pids: readonly number[]): Promise<number> {
-  let ticks = 0;
-  for (const pid of pids) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    ticks += Number(fields[11]) + Number(fields[12]);
-  }
-  return ticks / 100;
+  let time = 0;
+  for (const pid of pids) time += (await cpuTime(pid)) ?? Number.NaN;
+  return time;
 }
 
 /** What the statements cost with one name for all roles, with a name for each, and with affinity. Linux only. */

@@ -1,6 +1,7 @@
 /** How soon a connection is free for the next one after the server has answered to a cancellation. */
 import { Pool } from '../../pooler/pool/index.ts';
 import { connect, type Flight, parseConnectionString } from '../../pooler/wire/index.ts';
+import { median } from './closed-loop.ts';
 
 const ROUNDS = 100;
 /** Milliseconds until the client goes away, or the deadline passes. */
@@ -25,13 +26,12 @@ async function measure(uri: string, cancelled: () => Partial<Flight>): Promise<r
     lease.release();
   }
   await pool.drain();
-  return took.toSorted((a, b) => a - b);
+  return took;
 }
 
 const line = (what: string, took: readonly number[]): string => {
   const within = took.filter((each) => each <= 100).length;
-  const middle = took[Math.floor(took.length / 2)] ?? Number.NaN;
-  return `  ${what}  half within ${middle.toFixed(1)} ms, all within ${(took.at(-1) ?? Number.NaN).toFixed(1)} ms (${within} of ${took.length} within 100 ms)`;
+  return `  ${what}  half within ${median(took).toFixed(1)} ms, all within ${Math.max(...took).toFixed(1)} ms (${within} of ${took.length} within 100 ms)`;
 };
 
 /** The time from the server's answer until the connection is given to the next one, of clients that leave and of deadlines that pass. */

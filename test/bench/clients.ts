@@ -1,7 +1,7 @@
 /**
  * `npm run bench:clients`: ten thousand clients of `serve` at once over ten connections to the database, in a process of their own. Each
  * keeps its connection, asks, pauses for up to a second, and asks again; one that is refused waits as Retry-After says.
- * EDGEREST_BENCH_CLIENTS and EDGEREST_BENCH_SECONDS say how many and for how long.
+ * `--clients` and `--seconds` say how many and for how long. EDGEREST_BENCH_DB_URI as for `npm run bench`.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { onShutdown } from '../../pooler/cli/shutdown.ts';
 import { freePort } from '../cluster.ts';
 import { openDatabase } from './database.ts';
@@ -118,8 +119,10 @@ const milliseconds = (text: string, name: string): number =>
   Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN) * 1000;
 
 async function measure(): Promise<void> {
-  const wanted = Number(process.env.EDGEREST_BENCH_CLIENTS ?? 10_000);
-  const seconds = Number(process.env.EDGEREST_BENCH_SECONDS ?? 20);
+  const { values } = parseArgs({
+    options: { clients: { type: 'string', default: '10000' }, seconds: { type: 'string', default: '20' } },
+  });
+  const [wanted, seconds] = [Number(values.clients), Number(values.seconds)];
   const possible = (await openFiles()) - 200;
   if (possible < wanted) {
     throw new Error(`a process may open ${possible + 200} files: raise it for ${wanted} clients (ulimit -n).`);

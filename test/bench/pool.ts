@@ -1,4 +1,4 @@
-/** `npm run bench:pool`: what the pool promises, measured. The figures stand in docs/performance.md and docs/reliability.md. */
+/** `npm run bench:pool`: what the pool promises, measured. The figures stand in docs/pool.md and docs/reliability.md. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
