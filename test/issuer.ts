@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { listening } from './listening.ts';
 
 export interface Issuer {
   /** Of its key set. */
@@ -59,11 +60,7 @@ export async function startIssuer(alg: 'ES256' | 'RS256' | 'EdDSA' = 'ES256'): P
       await once(server, 'close');
     },
     start: async () => {
-      server.listen(port, '127.0.0.1');
-      await once(server, 'listening');
-      const address = server.address();
-      if (address === null || typeof address === 'string') throw new Error('no port');
-      port = address.port;
+      port = await listening(server, port);
     },
   };
   await issuer.rotate();

@@ -1,6 +1,7 @@
 /** Between the worker and the pooler: passes everything on and counts it. */
 import { once } from 'node:events';
 import { createServer, request, type Server } from 'node:http';
+import { listening } from '../listening.ts';
 
 export interface Relay {
   readonly url: string;
@@ -23,15 +24,7 @@ export async function startRelay(target: string): Promise<Relay> {
     outgoing.on('close', () => onward.destroy());
     incoming.pipe(onward);
   });
-  return { url: `http://127.0.0.1:${await portOf(server)}`, counts, close: () => closed(server) };
-}
-
-async function portOf(server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  return { url: `http://127.0.0.1:${await listening(server)}`, counts, close: () => closed(server) };
 }
 
 async function closed(server: Server): Promise<void> {

@@ -1,5 +1,4 @@
 /** The hop over WebSockets to two poolers, with faults on the way: nothing runs twice, and what is said not to have run has not. */
-import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
 import { HopServer } from '../../pooler/hop/server.ts';
 import { transactionRequest } from '../../shared/hop/request.fixture.ts';
@@ -9,6 +8,7 @@ import { BalancedHop } from '../../worker/hop/balanced.ts';
 import { Pooler } from '../../worker/hop/poolers.ts';
 import { SocketHop } from '../../worker/hop/socket.ts';
 import { SOCKET_TIMES } from '../../worker/hop/socket-connection.ts';
+import { listening } from '../listening.ts';
 import { patience, SEED, share } from './amount.ts';
 import { FaultProxy } from './proxy.ts';
 import { Random } from './random.ts';
@@ -66,12 +66,9 @@ async function startPooler(random: Random, runs: Map<string, number>): Promise<{
     tls: null,
     onError: () => undefined,
   });
-  server.server.listen(0, '127.0.0.1');
-  await once(server.server, 'listening');
-  const address = server.server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  const port = await listening(server.server);
   cleanups.push(() => server.close(200));
-  const proxy = new FaultProxy(address.port);
+  const proxy = new FaultProxy(port);
   const url = `ws://127.0.0.1:${await proxy.listen()}`;
   cleanups.push(() => proxy.close());
   return {

@@ -1,5 +1,6 @@
 /** A plain TCP balancer, as much as any cloud has: a connection goes to the next node, and to another one if that refuses it. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { listening } from '../listening.ts';
 
 export interface Balancer {
   readonly port: number;
@@ -47,10 +48,8 @@ export async function balance(ports: readonly number[]): Promise<Balancer> {
       join(client, reached.socket);
     });
   });
-  await new Promise<void>((listens) => server.listen(0, '127.0.0.1', listens));
-  const address = server.address();
   return {
-    port: address !== null && typeof address === 'object' ? address.port : 0,
+    port: await listening(server),
     given,
     close: () => {
       server.close();

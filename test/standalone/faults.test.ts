@@ -1,8 +1,8 @@
 /** Connections to the database that are lost under a worker without a pooler. */
-import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createHyperdrive } from '../../worker/hyperdrive.ts';
+import { listening } from '../listening.ts';
 import { createStandaloneDatabase, type StandaloneDatabase } from './database.ts';
 import type { Ask } from './requests.ts';
 import { type StandaloneWorker, startStandalone } from './workerd.ts';
@@ -28,12 +28,10 @@ beforeAll(async () => {
       else server.write(bytes);
     });
     server.on('data', (bytes) => client.write(bytes));
-  }).listen(0, '127.0.0.1');
-  await once(relay, 'listening');
-  const address = relay.address();
+  });
   const through = new URL(database.loginUri);
   through.hostname = '127.0.0.1';
-  through.port = String(typeof address === 'object' ? address?.port : '');
+  through.port = String(await listening(relay));
   uri = through.href;
 });
 afterEach(() => {

@@ -1,6 +1,7 @@
 /** The worker in this process, behind node:http, as somebody mounts it in a server of their own. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createEdgerest, type EdgerestFetch } from '../../../worker/edgerest.ts';
+import { listening } from '../../listening.ts';
 
 async function bodyOf(request: IncomingMessage): Promise<Uint8Array<ArrayBuffer> | null> {
   const chunks: Buffer[] = [];
@@ -47,11 +48,4 @@ export async function startNodeWorker(
       await closed;
     },
   };
-}
-
-async function listening(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
