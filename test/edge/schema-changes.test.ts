@@ -1,5 +1,6 @@
 /** What was made a moment ago is there: no error is answered from a schema cache that the database has moved on from. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { uniqueName } from '../postgres.ts';
 import { type Answer, ask } from './client.ts';
 import { createEdgeDatabase, type EdgeDatabase, poolerSecret } from './database.ts';
 import { type Program, startProgram, startWorker } from './program.ts';
@@ -23,9 +24,14 @@ describe.each([
   ['serve', 10],
 ] as const)('%s', (mode, tables) => {
   let program: Program;
+  /** Begins the names of what a test makes: one that is tried again makes other things. */
+  let attempt: string;
 
   beforeAll(async () => {
     program = await startProgram(mode, database.variables);
+  });
+  beforeEach(() => {
+    attempt = uniqueName(mode);
   });
   afterAll(async () => {
     await program.stop();
@@ -44,7 +50,7 @@ describe.each([
 
   test('tables, each asked for as soon as it is there', async () => {
     for (let n = 0; n < tables; n++) {
-      const table = `${mode}_${n}`;
+      const table = `${attempt}_${n}`;
       await change(`create table api.${table} (id int primary key); insert into api.${table} values (${n})`);
       expect(await get(`/${table}`)).toMatchObject({ status: 200, text: `[{"id":${n}}]` });
     }
@@ -52,15 +58,15 @@ describe.each([
 
   test('a table that comes right after a change that nobody has asked about', async () => {
     for (let n = 0; n < 5; n++) {
-      await changeAndLoad(`create table api.${mode}_unasked_${n} (id int)`);
-      await change(`create table api.${mode}_asked_${n} (id int)`);
-      expect(await get(`/${mode}_asked_${n}`)).toMatchObject({ status: 200, text: '[]' });
+      await changeAndLoad(`create table api.${attempt}_unasked_${n} (id int)`);
+      await change(`create table api.${attempt}_asked_${n} (id int)`);
+      expect(await get(`/${attempt}_asked_${n}`)).toMatchObject({ status: 200, text: '[]' });
     }
   });
 
   test('many at once, each for a table of its own', async () => {
     const answers = Array.from({ length: 10 }, async (_, n) => {
-      const table = `${mode}_many_${n}`;
+      const table = `${attempt}_many_${n}`;
       await change(`create table api.${table} (id int primary key); insert into api.${table} values (${n})`);
       return await get(`/${table}`);
     });
@@ -68,7 +74,7 @@ describe.each([
   });
 
   test('a column that was added, and one that was dropped', async () => {
-    const table = `${mode}_columns`;
+    const table = `${attempt}_columns`;
     await change(`create table api.${table} (id int primary key, a int)`);
     expect((await post(`/${table}`, { id: 1, a: 1 })).status).toBe(201);
     await change(`alter table api.${table} add b int`);
@@ -84,7 +90,7 @@ describe.each([
   });
 
   test('a column of another type, which the worker has heard nothing of', async () => {
-    const table = `${mode}_types`;
+    const table = `${attempt}_types`;
     await change(`create table api.${table} (id int primary key, a int)`);
     expect((await post(`/${table}`, { id: 1, a: 1 })).status).toBe(201);
     await changeAndLoad(`alter table api.${table} alter a type text`);
@@ -92,25 +98,25 @@ describe.each([
   });
 
   test('a relationship, a function, a function with another argument', async () => {
-    const table = `${mode}_child`;
+    const table = `${attempt}_child`;
     await change(`create table api.${table} (id int primary key, item_id int)`);
     expect(codeOf(await get(`/${table}?select=id,item(name)`))).toEqual([400, 'PGRST200']);
     await change(`alter table api.${table} add foreign key (item_id) references api.item`);
     expect(await get(`/${table}?select=id,item(name)`)).toMatchObject({ status: 200, text: '[]' });
 
-    const call = `/rpc/${mode}_f`;
+    const call = `/rpc/${attempt}_f`;
     expect(codeOf(await post(call, { a: 1 }))).toEqual([404, 'PGRST202']);
-    await change(`create function api.${mode}_f(a int) returns int language sql return a`);
+    await change(`create function api.${attempt}_f(a int) returns int language sql return a`);
     expect(await post(call, { a: 1 })).toMatchObject({ status: 200, text: '1' });
     await change(
-      `drop function api.${mode}_f; create function api.${mode}_f(b int) returns int language sql return -b`,
+      `drop function api.${attempt}_f; create function api.${attempt}_f(b int) returns int language sql return -b`,
     );
     expect(await post(call, { b: 1 })).toMatchObject({ status: 200, text: '-1' });
     expect(codeOf(await post(call, { a: 1 }))).toEqual([404, 'PGRST202']);
   });
 
   test('a table that was dropped is not there', async () => {
-    const table = `${mode}_dropped`;
+    const table = `${attempt}_dropped`;
     await change(`create table api.${table} (id int)`);
     expect((await get(`/${table}`)).status).toBe(200);
     await change(`drop table api.${table}`);

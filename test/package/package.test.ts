@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { symlink, writeFile } from 'node:fs/promises';
+import { rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -114,11 +114,13 @@ describe('npx edgerest', () => {
   });
 
   test('edge, once workerd is there', async () => {
+    const workerd = join(user.folder, 'node_modules', 'workerd');
+    await rm(workerd, { force: true });
     expect(await run(user.folder, 'npx', ['edgerest', 'edge'], variables())).toMatchObject({
       code: 1,
       said: expect.stringContaining('npm install workerd'),
     });
-    await symlink(join(ROOT, 'node_modules', 'workerd'), join(user.folder, 'node_modules', 'workerd'));
+    await symlink(join(ROOT, 'node_modules', 'workerd'), workerd);
     const { port, stop } = await start('edge');
     expect(await (await fetch(`http://127.0.0.1:${port}/item`)).json()).toEqual([{ id: 1 }]);
     expect(await stop()).toBe(0);

@@ -80,7 +80,11 @@ async function asks(role: string): Promise<{ readonly asks: readonly Ask[]; read
 
 test('nothing is told', { timeout: 60_000 }, async () => {
   const { serve, pooler, adminPorts, names, database } = made();
-  await database.sql.unsafe(`grant all on all tables in schema api to ${names.roles.join()}`).simple();
+  await database.sql
+    .unsafe(
+      `grant all on all tables in schema api to ${names.roles.join()}; alter role ${names.login} connection limit -1`,
+    )
+    .simple();
   const worker = await startNodeWorker(pooler.url, POOLER_SECRET);
   const failing = await asks(names.roles[0]);
   const heard: string[] = [];

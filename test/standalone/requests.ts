@@ -1,5 +1,6 @@
 /** What a worker without a pooler must do, whichever way it reaches its database. */
 import { beforeEach, expect, test } from 'vitest';
+import { uniqueName } from '../postgres.ts';
 import type { StandaloneDatabase } from './database.ts';
 
 export type Ask = (target: string, init?: RequestInit) => Promise<Response>;
@@ -15,7 +16,7 @@ export function requests(database: () => StandaloneDatabase, ask: Ask): void {
 
   // What a test that failed has left is not there when it is tried again.
   beforeEach(async () => {
-    await database().sql.unsafe('delete from api.item where id > 3; drop table if exists api.made').simple();
+    await database().sql`delete from api.item where id > 3`;
   });
 
   test('reads, with filters and embeds, the bytes that PostgreSQL gives', async () => {
@@ -134,13 +135,17 @@ export function requests(database: () => StandaloneDatabase, ask: Ask): void {
   });
 
   test('finds what was made a moment ago', async () => {
-    expect(await codeOf(await ask('/made'))).toEqual([404, 'PGRST205']);
+    const made = uniqueName('made');
+    expect(await codeOf(await ask(`/${made}`))).toEqual([404, 'PGRST205']);
     const { sql, anon } = database();
     await sql.unsafe(
-      `create table api.made (id int); grant select on api.made to ${anon}; insert into api.made values (7)`,
+      `create table api.${made} (id int); grant select on api.${made} to ${anon}; insert into api.${made} values (7)`,
     );
-    expect(await (await ask('/made')).json()).toEqual([{ id: 7 }]);
-    await sql`drop table api.made`;
+    try {
+      expect(await (await ask(`/${made}`)).json()).toEqual([{ id: 7 }]);
+    } finally {
+      await sql.unsafe(`drop table api.${made}`);
+    }
   });
 
   test('describes itself, as far as the role may see', async () => {
