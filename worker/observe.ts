@@ -35,8 +35,7 @@ export interface Client {
 }
 
 /** An error as the database's errors are logged: the body that a client gets. */
-export const errorLine = ({ code, message, details, hint }: ApiError): string =>
-  encodeJson({ code, message, details, hint });
+const errorLine = ({ code, message, details, hint }: ApiError): string => encodeJson({ code, message, details, hint });
 
 /** Lines for the server's own log, without a time, in the order in which they came about. */
 export function diagnostics(client: Client, response: RawResponse, exchange: Exchange): readonly string[] {

@@ -27,7 +27,7 @@ export function parseLossless(text: string): unknown {
  * A number as aeson writes a Scientific: integers in plain digits, fractions with at least one decimal,
  * an exponent outside [0.1, 10^7).
  */
-export function canonicalNumber(source: string): string {
+function canonicalNumber(source: string): string {
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source);
   if (!match) return source;
   const [, sign = '', whole = '0', fraction = '', exponentText = '0'] = match;

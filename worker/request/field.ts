@@ -43,7 +43,7 @@ const escapedCharacter: Parser<string> = (input) => (backslash(input) === undefi
 const quotedCharacters = many(choice(plainCharacters, escapedCharacter));
 
 /** Text in double quotes; a backslash takes the next character as it is. */
-export const quotedValue: Parser<string> = (input) => {
+const quotedValue: Parser<string> = (input) => {
   if (quote(input) === undefined) return undefined;
   const parts = quotedCharacters(input);
   if (parts === undefined || quote(input) === undefined) return undefined;

@@ -42,7 +42,7 @@ export function decodeExactly(bytes: Uint8Array): string | null {
 export const encodeText = (text: string): Uint8Array => utf8Encoder.encode(text);
 
 /** Compares by code points, as UTF-8 bytes compare; JavaScript's own order is by UTF-16 units. */
-export function compareCodePoints(a: string, b: string): number {
+function compareCodePoints(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
     const x = a.charCodeAt(i);
