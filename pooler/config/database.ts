@@ -9,17 +9,7 @@ import {
   SETTING_NAMES,
 } from '../../shared/config/database-settings.ts';
 import type { QualifiedIdentifier } from '../../shared/sql/identifiers.ts';
-import { inTransaction } from '../snapshot/transaction.ts';
-
-async function settingsOf(
-  transaction: Sql,
-  text: string,
-  parameters: string[] = [],
-): Promise<ReadonlyMap<string, string>> {
-  const [row] = await transaction.unsafe(text, parameters).values();
-  const json: unknown = row?.[0];
-  return databaseSettings(typeof json === 'string' ? json : null);
-}
+import { cell, inTransaction } from '../snapshot/transaction.ts';
 
 /**
  * Reads what the database sets, by the parameters' names. The strongest is `ALTER ROLE … IN DATABASE … SET pgrst.…`, then
@@ -30,11 +20,11 @@ export async function readDatabaseSettings(
   preConfig: QualifiedIdentifier | null,
 ): Promise<ReadonlyMap<string, string>> {
   return await inTransaction(sql, 'read only', async (transaction) => {
-    const ofRole = await settingsOf(transaction, ROLE_SETTINGS);
+    const ofRole = databaseSettings(await cell(transaction, ROLE_SETTINGS));
     const routine = preConfigOf(ofRole, preConfig);
     if (routine === null) return ofRole;
     await transaction.unsafe(preConfigCall(routine));
-    const ofSession = await settingsOf(transaction, SESSION_SETTINGS, [SETTING_NAMES]);
+    const ofSession = databaseSettings(await cell(transaction, SESSION_SETTINGS, [SETTING_NAMES]));
     return new Map([...ofSession, ...ofRole]);
   });
 }

@@ -2,14 +2,8 @@
 import type { Sql } from 'postgres';
 import type { Config } from '../../shared/config/resolve.ts';
 import { type DocumentFacts, documentFacts, factsQueries } from '../../shared/openapi/facts.ts';
-import { type CatalogQuery, EMPTY_SEARCH_PATH } from '../../shared/snapshot/queries.ts';
-import { inTransaction } from '../snapshot/transaction.ts';
-
-async function cell(sql: Sql, { text, parameters }: CatalogQuery): Promise<string | null> {
-  const [row] = await sql.unsafe(text, [...parameters]).values();
-  const value: unknown = row?.[0];
-  return typeof value === 'string' ? value : null;
-}
+import { EMPTY_SEARCH_PATH } from '../../shared/snapshot/queries.ts';
+import { cell, inTransaction } from '../snapshot/transaction.ts';
 
 /**
  * Reads the facts of the exposed schemas; null where the configuration wants no documents. What has changed since the
@@ -24,7 +18,7 @@ export async function loadDocumentFacts(
   return await inTransaction(sql, 'isolation level repeatable read read only', async (transaction) => {
     await transaction.unsafe(EMPTY_SEARCH_PATH);
     const cells: (string | null)[] = [];
-    for (const query of queries) cells.push(await cell(transaction, query));
+    for (const { text, parameters } of queries) cells.push(await cell(transaction, text, parameters));
     return documentFacts(config, cells);
   });
 }

@@ -8,7 +8,7 @@ import { hasSchemas, MissingSchemaError } from '../../shared/snapshot/catalog.ts
 import { type CatalogQuery, catalogQueries, EMPTY_SEARCH_PATH } from '../../shared/snapshot/queries.ts';
 import type { CatalogRows, ServerRow } from '../../shared/snapshot/rows.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
-import { inTransaction } from './transaction.ts';
+import { inTransaction, jsonCell } from './transaction.ts';
 
 /** What of the configuration the snapshot depends on. */
 export type SnapshotConfig = Config;
@@ -25,12 +25,8 @@ async function sleep(sql: Sql, milliseconds: number | null): Promise<void> {
   if (milliseconds !== null) await sql.unsafe('SELECT pg_catalog.pg_sleep($1)', [milliseconds / 1000]);
 }
 
-/** The JSON of a query's only cell; an aggregate over nothing is null. */
-async function read<T>(sql: Sql, query: CatalogQuery): Promise<T | null> {
-  const [row] = await sql.unsafe(query.text, [...query.parameters]).values();
-  const text: unknown = row?.[0];
-  return typeof text === 'string' ? JSON.parse(text) : null;
-}
+/** An aggregate over nothing is null. */
+const read = <T>(sql: Sql, { text, parameters }: CatalogQuery): Promise<T | null> => jsonCell<T>(sql, text, parameters);
 
 /**
  * Reads all rows of the catalog in one read-only transaction with one view of the database. The statements go one

@@ -8,12 +8,7 @@ import {
   roleFacts,
   roleSettingsQuery,
 } from '../../shared/transaction/role-facts.ts';
-import { inTransaction } from './transaction.ts';
-
-async function cell<T>(query: Promise<readonly unknown[][]>): Promise<T | null> {
-  const text = (await query)[0]?.[0];
-  return typeof text === 'string' ? JSON.parse(text) : null;
-}
+import { inTransaction, jsonCell } from './transaction.ts';
 
 /**
  * Reads the facts about roles, as seen by the role that `sql` is logged in as. Without `db-config` the roles' settings
@@ -21,10 +16,10 @@ async function cell<T>(query: Promise<readonly unknown[][]>): Promise<T | null> 
  */
 export async function loadRoles(sql: Sql, config: { readonly dbConfig: boolean }): Promise<RoleFacts> {
   return await inTransaction(sql, 'isolation level repeatable read read only', async (transaction) => {
-    const roles = await cell<RolesRow>(transaction.unsafe(ROLES).values());
+    const roles = await jsonCell<RolesRow>(transaction, ROLES);
     if (roles === null) throw new Error('The catalog of roles cannot be read.');
     const rows = config.dbConfig
-      ? await cell<readonly RoleSettingRow[]>(transaction.unsafe(roleSettingsQuery(roles[0])).values())
+      ? await jsonCell<readonly RoleSettingRow[]>(transaction, roleSettingsQuery(roles[0]))
       : null;
     return roleFacts(roles, rows);
   });

@@ -19,6 +19,19 @@ export async function inTransaction<T>(sql: Sql, mode: string, work: (sql: Sql) 
   }
 }
 
+/** The only cell that a query gives, a text; null for NULL. */
+export async function cell(sql: Sql, text: string, parameters: readonly string[] = []): Promise<string | null> {
+  const [row] = await sql.unsafe(text, [...parameters]).values();
+  const value: unknown = row?.[0];
+  return typeof value === 'string' ? value : null;
+}
+
+/** What the JSON in it says. */
+export async function jsonCell<T>(sql: Sql, text: string, parameters?: readonly string[]): Promise<T | null> {
+  const json = await cell(sql, text, parameters);
+  return json === null ? null : JSON.parse(json);
+}
+
 /** The connection is gone, or about to be: there is nothing to roll back. postgres.js's own errors and the system's have a code. */
 function isLoss(error: unknown): boolean {
   if (error instanceof postgres.PostgresError) return error.severity !== 'ERROR';
