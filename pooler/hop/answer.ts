@@ -1,5 +1,5 @@
 /** How the hop's answers are written to node:http. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { encodeFailure, encodeResult, FAILURE_HEADER, RESULT_HEADER, type Refused } from '../../shared/hop/codec.ts';
 import type { TransactionError, TransactionOutcome, TransactionResult } from '../../shared/hop/types.ts';
 import { endUnread } from '../unread.ts';
@@ -30,6 +30,13 @@ export function sendRefusal(request: IncomingMessage, response: ServerResponse, 
   const { header } = encodeFailure({ ok: false, snapshot: null, failure });
   response.writeHead(failure.status, [FAILURE_HEADER, header, 'Content-Length', '0', 'Connection', 'close']);
   endUnread(request, response);
+}
+
+/** The whole answer that refuses something of which node:http makes no request. */
+export function refusalText(failure: Refused): string {
+  const { header } = encodeFailure({ ok: false, snapshot: null, failure });
+  const status = `${failure.status} ${STATUS_CODES[failure.status]}`;
+  return `HTTP/1.1 ${status}\r\n${FAILURE_HEADER}: ${header}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
 }
 
 /** Bytes up to which a body is copied into the write of the head: one system call in place of a slower, gathering one. */

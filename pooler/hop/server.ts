@@ -21,7 +21,7 @@ import type { Hop } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { notLoaded } from '../../shared/transaction/failures.ts';
 import { Draining } from '../drain.ts';
-import { sendOutcome, sendRefusal } from './answer.ts';
+import { refusalText, sendOutcome, sendRefusal } from './answer.ts';
 import { Arrivals } from './arrivals.ts';
 import { Secrets } from './secret.ts';
 import { acceptsGzip, etagOf, matches, SnapshotEncoder } from './snapshot.ts';
@@ -255,8 +255,5 @@ function refuseUnparsed(error: Error & { code?: string }, socket: Duplex, draini
   const failure = slow
     ? refuse(408, 'slow', 'The message did not arrive in time.')
     : refuse(400, 'malformed', 'Not an HTTP request.');
-  const { header } = encodeFailure({ ok: false, snapshot: null, failure });
-  const status = slow ? '408 Request Timeout' : '400 Bad Request';
-  const head = `HTTP/1.1 ${status}\r\n${FAILURE_HEADER}: ${header}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
-  draining.refuse(error, socket, head);
+  draining.refuse(error, socket, refusalText(failure));
 }

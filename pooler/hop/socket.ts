@@ -18,7 +18,7 @@ import type { Secrets } from './secret.ts';
 import { type Outlet, SocketStream } from './socket-stream.ts';
 
 /** How many streams a socket may have open at a time. */
-export const MOST_STREAMS = 4096;
+const MOST_STREAMS = 4096;
 /** Bytes on their way to the worker beyond which bodies wait. */
 const ENOUGH_ON_ITS_WAY = 1024 * 1024;
 /** Milliseconds for the secret to come, and for a message. */
@@ -74,7 +74,7 @@ export class HopSocket implements Outlet {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(frame);
   }
 
-  sendInTurn(frame: Uint8Array): Promise<void> | Promise<never> {
+  sendInTurn(frame: Uint8Array): Promise<void> {
     if (this.#socket.bufferedAmount < ENOUGH_ON_ITS_WAY) {
       this.send(frame);
       return Promise.resolve();

@@ -2,8 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { encodeFailure, FAILURE_HEADER, type Refused, refuse } from '../../shared/hop/codec.ts';
+import { type Refused, refuse } from '../../shared/hop/codec.ts';
 import { FRAME_HEAD, FRAME_SIZE, SOCKET_PATH, SOCKET_PROTOCOL } from '../../shared/hop/frames.ts';
+import { refusalText } from './answer.ts';
 import { HopSocket, type SocketOptions } from './socket.ts';
 
 /** Milliseconds between two looks at all sockets. */
@@ -43,10 +44,7 @@ export class HopSockets {
     }
     const failure = refuse(404, 'endpoint', 'No such endpoint.');
     this.#options.onRefused(failure, from);
-    const { header } = encodeFailure({ ok: false, snapshot: null, failure });
-    socket.end(
-      `HTTP/1.1 404 Not Found\r\n${FAILURE_HEADER}: ${header}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
-    );
+    socket.end(refusalText(failure));
   }
 
   /** Tells all workers that the pooler is about to end. */
