@@ -3,20 +3,8 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { DriverEvent } from '../driver/events.ts';
 import type { IssuerEvent } from '../keys/issuer.ts';
 import type { Observation } from '../observation.ts';
+import { counted } from './counted.ts';
 import { PoolMetricsCollector, type PoolState } from './pool-metrics.ts';
-
-/** A counter whose value is kept elsewhere and looked up when somebody asks. */
-function counted(registers: Registry[], name: string, help: string, value: () => number): void {
-  new Counter({
-    name,
-    help,
-    registers,
-    collect() {
-      this.reset();
-      this.inc(value());
-    },
-  });
-}
 
 export class Metrics {
   readonly #registry = new Registry();

@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { PoolEvent, PoolMetrics, QueueState } from '../pool/index.ts';
 import type { StatementUses } from '../wire/index.ts';
+import { counted } from './counted.ts';
 
 /** Seconds: from what a flight on this machine takes to the longest waits. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -109,20 +110,6 @@ export class PoolMetricsCollector {
     });
   }
 
-  /** A counter whose value is kept elsewhere. */
-  #counter(name: string, help: string, read: (state: PoolState) => number): void {
-    const value = this.#of(read);
-    new Counter({
-      name,
-      help,
-      registers: this.#registers,
-      collect() {
-        this.reset();
-        this.inc(value());
-      },
-    });
-  }
-
   #addState(): void {
     const gauge = (name: string, help: string, read: (pool: PoolMetrics) => number): void =>
       this.#gauge(name, help, ({ pool }) => read(pool.metrics()));
@@ -140,7 +127,12 @@ export class PoolMetricsCollector {
 
   #addCounters(): void {
     const counter = (name: string, help: string, read: (pool: PoolMetrics) => number): void =>
-      this.#counter(name, help, ({ pool }) => read(pool.metrics()));
+      counted(
+        this.#registers,
+        name,
+        help,
+        this.#of(({ pool }) => read(pool.metrics())),
+      );
     const timeouts = ({ refused }: PoolMetrics): number => refused['acquisition-timeout'];
     counter(`${PGRST}_timeouts_total`, 'The total number of pool connection timeouts', timeouts);
     counter(`${OWN}_connects_total`, 'Connections that were opened', ({ connects }) => connects);
