@@ -1,5 +1,6 @@
 import type { Account } from './account.ts';
 import { jittered } from './backoff.ts';
+import { hashOf } from './hash.ts';
 import type { Slot } from './slot.ts';
 
 /** Connections that nobody uses, the longest idle first. */
@@ -120,11 +121,4 @@ export class IdleSlots {
   #end(slot: Slot): number {
     return Math.min(slot.expires, slot.idleUntil);
   }
-}
-
-/** FNV-1a. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash;
 }

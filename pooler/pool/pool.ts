@@ -3,7 +3,7 @@ import type { Account } from './account.ts';
 import { PoolError, type PoolErrorCode } from './errors.ts';
 import { Roster } from './roster.ts';
 import type { Slot } from './slot.ts';
-import type { Admission, Lease, PoolEvent, PoolMetrics, PoolOptions, QueueState } from './types.ts';
+import type { Admission, Lease, PoolMetrics, PoolOptions, QueueState } from './types.ts';
 import { type Request, Waiter } from './waiter.ts';
 
 const anyone: Admission = {};
@@ -260,7 +260,7 @@ export class Pool {
 
   #refuse(waiter: Waiter, code: PoolErrorCode): void {
     this.#refused[code]++;
-    this.#tell({ type: 'refused', key: waiter.key, code });
+    this.#options.observe?.({ type: 'refused', key: waiter.key, code });
     waiter.refuse(new PoolError(code));
     this.#roster.forget(waiter.account);
   }
@@ -318,10 +318,6 @@ export class Pool {
     }
     this.#roster.retireAll();
     this.#settleDrain();
-  }
-
-  #tell(event: PoolEvent): void {
-    this.#options.observe?.(event);
   }
 }
 

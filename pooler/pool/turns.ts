@@ -1,3 +1,4 @@
+import { hashOf } from './hash.ts';
 import { type AdmissionQueue, FifoQueue, type Queued } from './queue.ts';
 
 /** Milliseconds of connection time that a turn is worth. */
@@ -150,9 +151,7 @@ export class TurnQueue<T extends Queued> implements AdmissionQueue<T> {
   }
 
   #sharedLane(key: string): Lane<T> {
-    let hash = this.#seed;
-    for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193); // FNV-1a
-    const lane = this.#shared[(hash >>> 0) % sharedLanes];
+    const lane = this.#shared[hashOf(key, this.#seed) % sharedLanes];
     if (lane === undefined) throw new RangeError('a lane that is not there');
     return lane;
   }

@@ -1,6 +1,5 @@
 import type { CancelSignal } from '../wire/index.ts';
 import type { Account } from './account.ts';
-import type { PoolError } from './errors.ts';
 import type { Queued } from './queue.ts';
 import type { Slot } from './slot.ts';
 import type { Admission, Subject } from './types.ts';
@@ -45,7 +44,7 @@ export class Waiter implements Queued {
     this.onAbort = null;
   }
 
-  refuse(error: PoolError | Error): void {
+  refuse(error: Error): void {
     this.leave();
     this.request.refuse(error);
   }
