@@ -6,9 +6,9 @@ import type { Hop } from '../shared/hop/types.ts';
 import { withDocuments } from '../shared/openapi/documents.ts';
 import { MissingSchemaError } from '../shared/snapshot/catalog.ts';
 import { type ConfigSource, ConfigurationError } from './config/configuration.ts';
+import { messageOf } from './message-of.ts';
 import type { Observe } from './observation.ts';
 import { Pool } from './pool/index.ts';
-
 import { type Loaded, SnapshotSource, type SourceEvent } from './snapshot/source.ts';
 import { StartError } from './start-error.ts';
 import { checkedHop } from './statements/checked.ts';
@@ -51,7 +51,6 @@ const CONNECT_TIMEOUT = 30_000;
 
 const WRONG_PASSWORD = '28P01';
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : null);
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Why a start cannot succeed however often it is tried; null where it can. */
 function hopelessness(error: unknown): string | null {

@@ -1,14 +1,13 @@
 /** What is looked up and printed instead of being served: `--dump-config` and `--dump-schema`. */
 import type { Sql } from 'postgres';
 import { ConfigurationError } from '../config/configuration.ts';
+import { messageOf } from '../message-of.ts';
 import { singleConnection } from '../snapshot/client.ts';
 import { loadSnapshot } from '../snapshot/load.ts';
 import { connectionConfig } from '../start.ts';
 import { StartError } from '../start-error.ts';
 import type { Configured } from './config.ts';
 import { dumpConfig } from './dump-config.ts';
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 async function connected<T>({ configuration }: Configured, work: (sql: Sql) => Promise<T>): Promise<T> {
   const sql = singleConnection(connectionConfig(configuration.current));

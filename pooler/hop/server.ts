@@ -21,6 +21,7 @@ import type { Hop } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { notLoaded } from '../../shared/transaction/failures.ts';
 import { Draining } from '../drain.ts';
+import { messageOf } from '../message-of.ts';
 import { refusalText, sendOutcome, sendRefusal } from './answer.ts';
 import { Arrivals } from './arrivals.ts';
 import { Secrets } from './secret.ts';
@@ -109,7 +110,7 @@ export class HopServer {
       isStopping: () => this.#stopping,
       onStream: () => this.#arrivals.note(),
       onRefused: (failure, from) => options.onRefused?.(failure, from),
-      onError: (error) => options.onError(error instanceof Error ? error.message : String(error)),
+      onError: (error) => options.onError(messageOf(error)),
     });
     this.server.on('upgrade', (request, socket, head) => this.#sockets.upgrade(request, socket, head));
   }
@@ -132,7 +133,7 @@ export class HopServer {
     if (this.#stopping) response.shouldKeepAlive = false;
     this.#answer(request, response).catch((error: unknown) => {
       // Either the client has gone, or it is a mistake of ours: nothing of it goes out.
-      if (!response.destroyed) this.#options.onError(error instanceof Error ? error.message : String(error));
+      if (!response.destroyed) this.#options.onError(messageOf(error));
       response.destroy();
     });
   }

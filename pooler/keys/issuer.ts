@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { fetchKeySet } from '../../shared/config/fetch-key-set.ts';
 import type { KeySet } from '../../shared/config/key-set.ts';
+import { messageOf } from '../message-of.ts';
 
 /** What happens between us and the issuer. `host` is the URL's. */
 export type IssuerEvent =
@@ -92,7 +93,7 @@ export class Issuer {
       const { keys, symmetric } = await fetchKeySet(this.#options.url, this.#closed.signal);
       if (!this.#closed.signal.aborted) await this.#succeeded({ keys, remote: 'fetched' }, symmetric);
     } catch (error) {
-      if (!this.#closed.signal.aborted) this.#failed(error instanceof Error ? error.message : String(error));
+      if (!this.#closed.signal.aborted) this.#failed(messageOf(error));
     }
   }
 

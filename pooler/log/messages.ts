@@ -4,6 +4,7 @@ import type { TokenEvent } from '../../shared/log.ts';
 import type { DriverEvent } from '../driver/events.ts';
 import type { IssuerEvent } from '../keys/issuer.ts';
 import type { Log } from '../log.ts';
+import { messageOf } from '../message-of.ts';
 import type { Observation, Observe } from '../observation.ts';
 import type { PoolEvent } from '../pool/index.ts';
 import type { ListenerEvent } from '../snapshot/listener.ts';
@@ -12,7 +13,6 @@ import type { SnapshotEvent } from '../snapshot/store.ts';
 import { eventLine } from './event.ts';
 import { poolLog } from './pool.ts';
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const seconds = (milliseconds: number): string => `${milliseconds / 1000} seconds`;
 const list = (names: readonly string[]): string => names.join(',');
 

@@ -1,6 +1,7 @@
 /** LISTEN on `db-channel`: hears of changes, comes back after a loss, and knows when it has heard everything. */
 import type { Sql } from 'postgres';
 import { quoteIdent } from '../../shared/sql/identifiers.ts';
+import { messageOf } from '../message-of.ts';
 import type { ClientHooks } from './client.ts';
 
 /** What a notification is about. The configuration may have changed with the schema, never the other way round. */
@@ -35,8 +36,6 @@ const QUEUE_FAULT = 'could not access status of transaction';
 
 /** How long the server may take to prove that it has delivered everything. */
 const BARRIER_TIMEOUT = 2000;
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export class ChannelListener {
   readonly #options: ListenerOptions;
