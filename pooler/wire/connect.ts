@@ -17,8 +17,8 @@ const failedAt = new WeakMap<Endpoint, number>();
 const withoutLossCheck = new WeakSet<Endpoint>();
 
 /**
- * Logs in to the first of the hosts that answers and is of the wanted kind; those that have failed just now come last. Rejects with a ConnectionError: the last one, when there are
- * several hosts. The timeout counts for each host.
+ * Logs in to the first of the hosts that answers and is of the wanted kind; those that have failed just now come last. Rejects with a
+ * ConnectionError: the last one, when there are several hosts. The timeout counts for each host.
  */
 export async function connect(config: ConnectionConfig, options: ConnectionOptions = {}): Promise<Connection> {
   // As libpq: any server is better than none, in a second round.

@@ -113,7 +113,7 @@ export async function top(args: readonly string[]): Promise<void> {
     process.stdout.write(TOP_HELP);
     return;
   }
-  const target = wanted(admin, admin === null ? adminTarget((await configure(file)).configuration.current) : null);
+  const target = wanted(admin, admin === null ? adminTarget(configure(file).configuration.current) : null);
   if (!once) {
     await watch(target, interval);
     process.exit(0);
