@@ -181,7 +181,6 @@ export class BackendCount {
   #over = false;
   readonly #counting: Promise<void>;
   most = 0;
-  samples = 0;
 
   constructor(sql: postgres.Sql, place: Place) {
     this.#sql = sql;
@@ -198,7 +197,6 @@ export class BackendCount {
     while (!this.#over) {
       const found = await backends(this.#sql, this.#place.database, this.#place.names.login).catch(() => null);
       this.most = Math.max(this.most, found?.all ?? 0);
-      this.samples++;
       await sleep(10);
     }
   }
