@@ -79,6 +79,8 @@ export async function createSecretDatabase(): Promise<SecretDatabase> {
       PGRST_DB_AGGREGATES_ENABLED: 'true',
       PGRST_DB_HOISTED_TX_SETTINGS: 'statement_timeout, role, search_path',
       PGRST_JWT_SECRET: jwtSecret,
+      // What the tests ask to be rolled back is.
+      PGRST_DB_TX_END: 'commit-allow-override',
       EDGEREST_POOLER_SECRET: poolerSecret,
     },
     drop: async () => {
