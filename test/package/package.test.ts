@@ -151,9 +151,15 @@ describe('edgerest/worker', () => {
       join(user.folder, 'script.ts'),
       `import { createEdgerest, type EdgerestFetch } from 'edgerest/worker';
        import cloudflare from 'edgerest/cloudflare';
+       import hyperdriveWorker from 'edgerest/cloudflare/hyperdrive';
+       import neonWorker from 'edgerest/cloudflare/neon';
+       import { createHyperdrive } from 'edgerest/hyperdrive';
+       import { createNeon } from 'edgerest/neon';
        const edgerest: EdgerestFetch = createEdgerest({ url: 'https://pooler.example.com', secret: 's' });
        export const response: Promise<Response> = edgerest(new Request('https://api.example.com'));
        export const other: Response | Promise<Response> = cloudflare.fetch(new Request('https://api.example.com'));
+       export const alone: readonly EdgerestFetch[] = [createHyperdrive({ bindings: {} }), createNeon({ bindings: {} })];
+       export const workers = [hyperdriveWorker.fetch, neonWorker.fetch];
        // @ts-expect-error the secret is missing
        createEdgerest({ url: '' });`,
     );
