@@ -313,6 +313,23 @@ describe('draining', () => {
     await expect.poll(backends).toEqual([]);
   });
 
+  test('serves what was accepted on another connection where its own has ended', async () => {
+    const address = new URL(database.uri);
+    const proxy = await forward(Number(address.port));
+    address.port = String(proxy.port);
+    const on = pool({ size: 1 }, address.href);
+    await value(on, 'select 1');
+    proxy.freeze();
+    const accepted = value(on, 'select 2');
+    const drained = on.drain();
+    // The server says that it has not read the flight.
+    await database.sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${database.name} and pid <> pg_backend_pid()`;
+    expect(await accepted).toBe('2');
+    await drained;
+    await proxy.close();
+    expect(on.metrics()).toMatchObject({ retries: 1, idle: 0, busy: 0 });
+  });
+
   test('ends in time when a flight does not', async () => {
     const on = pool({ size: 1 });
     const endless = on.run(flight('select pg_sleep(600)'));

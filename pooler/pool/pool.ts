@@ -24,6 +24,8 @@ export class Pool {
   #waiting = 0;
   readonly #expiry = new DeadlineTimer(() => this.#onExpiry());
   #draining = false;
+  /** What has been accepted is not served any more either. */
+  #givenUp = false;
   readonly #drained: (() => void)[] = [];
   readonly #counters = { flights: 0, retries: 0 };
   readonly #refused: Record<PoolErrorCode, number> = {
@@ -83,7 +85,8 @@ export class Pool {
             } else if (resent) {
               retried = true;
               this.#counters.retries++;
-              this.#admit(new Waiter(request, this.#roster.accountOf(admission.login), admission, waiter.since));
+              const again = new Waiter(request, this.#roster.accountOf(admission.login), admission, waiter.since);
+              this.#admit(again, true);
             } else {
               reject(error);
               // Nothing was sent, so nobody will report the connection free.
@@ -176,8 +179,9 @@ export class Pool {
     });
   }
 
-  #admit(waiter: Waiter): void {
-    const refusal = this.#refusal(waiter);
+  /** `accepted`: it had a connection before. */
+  #admit(waiter: Waiter, accepted = false): void {
+    const refusal = this.#refusal(waiter, accepted);
     if (refusal !== null) {
       this.#refuse(waiter, refusal);
       return;
@@ -203,8 +207,8 @@ export class Pool {
     this.#roster.grow(account);
   }
 
-  #refusal(waiter: Waiter): PoolErrorCode | null {
-    if (this.#draining) return 'closed';
+  #refusal(waiter: Waiter, accepted: boolean): PoolErrorCode | null {
+    if (accepted ? this.#givenUp : this.#draining) return 'closed';
     if (waiter.signal?.aborted === true) return 'aborted';
     return waiter.deadline !== Number.POSITIVE_INFINITY && waiter.deadline <= Date.now() ? 'deadline' : null;
   }
@@ -312,6 +316,7 @@ export class Pool {
   }
 
   #giveUp(): void {
+    this.#givenUp = true;
     for (const account of this.#roster.accounts()) {
       for (let waiter = this.#next(account); waiter !== undefined; waiter = this.#next(account))
         this.#refuse(waiter, 'closed');
