@@ -2,10 +2,10 @@
  * What requests are planned on: the snapshot and the keys, as finished values that any number of requests may share.
  * No promise is kept here: in Workers one made in another request would hang.
  */
+import type { KeySet } from '../shared/config/key-set.ts';
 import { Schema } from '../shared/snapshot/schema.ts';
 import type { Snapshot } from '../shared/snapshot/types.ts';
 import { Authenticator, type ObserveTokens } from './auth/authenticator.ts';
-import type { KeySet } from './auth/keys.ts';
 import type { ApiError } from './error.ts';
 
 export interface State {

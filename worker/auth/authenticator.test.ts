@@ -1,11 +1,12 @@
 import { base64url, EncryptJWT, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
+import type { KeySet } from '../../shared/config/key-set.ts';
+import { keyOf, type VerificationKey } from '../../shared/config/keys.ts';
 import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
 import { ApiError } from '../error.ts';
 import { Authenticator } from './authenticator.ts';
 import { UnknownKeyError } from './errors.ts';
-import type { KeySet } from './keys.ts';
 
 const secret = new TextEncoder().encode('reallyreallyreallyreallyverysafe');
 const keys: KeySet = { keys: [{ kty: 'oct', alg: 'HS256', use: 'sig', k: base64url.encode(secret) }] };
@@ -18,6 +19,13 @@ async function sign(payload: string, header: Record<string, string> = { alg: 'HS
   const hmac = await crypto.subtle.importKey('raw', key.slice(), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
   const mac = await crypto.subtle.sign('HMAC', hmac, new TextEncoder().encode(input));
   return `${input}.${base64url.encode(new Uint8Array(mac))}`;
+}
+
+/** A public key as its issuer shows it. */
+async function published(key: CryptoKey, kid?: string): Promise<VerificationKey> {
+  const read = keyOf({ ...(await exportJWK(key)), kid });
+  if (read === null) throw new Error('no key');
+  return read;
 }
 
 const now = () => Math.floor(Date.now() / 1000);
@@ -106,8 +114,8 @@ describe('a valid token', () => {
     'signed with %s verifies against its public key',
     async (alg) => {
       const pair = await generateKeyPair(alg);
-      const jwk = { ...(await exportJWK(pair.publicKey)), kid: 'one' };
-      const other = { ...(await exportJWK((await generateKeyPair(alg)).publicKey)), kid: 'two' };
+      const jwk = await published(pair.publicKey, 'one');
+      const other = await published((await generateKeyPair(alg)).publicKey, 'two');
       const token = await new SignJWT({ role: 'alice' }).setProtectedHeader({ alg, kid: 'one' }).sign(pair.privateKey);
       expect((await authenticator({}, { keys: [other, jwk] }).authenticate(token)).role).toBe('alice');
       expect((await refusal(token, authenticator({}, { keys: [other] }))).details).toBe(
@@ -157,7 +165,7 @@ describe('refused', () => {
 
   test('an RSA public key’s bytes used as an HMAC secret', async () => {
     const { publicKey } = await generateKeyPair('RS256', { extractable: true });
-    const jwk = await exportJWK(publicKey);
+    const jwk = await published(publicKey);
     const token = await sign('{"role":"alice"}', { alg: 'HS256' }, new Uint8Array(base64url.decode(jwk.n ?? '')));
     expect(await refusal(token, authenticator({}, { keys: [jwk] }))).toMatchObject({ code: 'PGRST301' });
   });
@@ -212,7 +220,7 @@ describe('refused', () => {
 describe('keys of an issuer', () => {
   const remote = async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
-    const jwk = { ...(await exportJWK(publicKey)), kid: 'known' };
+    const jwk = await published(publicKey, 'known');
     const token = (header: Readonly<Record<string, string>>) =>
       new SignJWT({ role: 'alice' }).setProtectedHeader({ alg: 'ES256', ...header }).sign(privateKey);
     return { auth: authenticator({}, { keys: [jwk], remote: 'fetched' }), token };

@@ -11,12 +11,12 @@ import {
   type Json,
   parseClaimPath,
 } from '../../shared/config/claim-path.ts';
+import type { KeySet } from '../../shared/config/key-set.ts';
 import type { TokenEvent } from '../../shared/log.ts';
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
 import { checkClaims, checkTimes, type TimeClaims } from './claims.ts';
 import { badClaim, keysAwaited, secretMissing, tokenRequired } from './errors.ts';
 import { canonicalJson, hasDuplicateNames, parseLossless } from './json.ts';
-import type { KeySet } from './keys.ts';
 import { SecondChance } from './second-chance.ts';
 import { type ImportedKeys, verifyToken } from './token.ts';
 

@@ -1,12 +1,7 @@
 /** The keys that tokens are verified with: a JSON Web Key Set, RFC 7517, section 5. */
-import { type CryptoKey, importJWK, type JWK } from 'jose';
-
-/** As the pooler hands it out; a plain secret is an `oct` key with alg HS256. */
-export interface KeySet {
-  readonly keys: readonly JWK[];
-  /** They are an issuer's, which may have newer ones; `awaited`: it has not been heard of yet. */
-  readonly remote?: 'fetched' | 'awaited';
-}
+import { type CryptoKey, importJWK } from 'jose';
+import type { KeySet } from '../../shared/config/key-set.ts';
+import type { VerificationKey } from '../../shared/config/keys.ts';
 
 /** Signature algorithms by key type. ECDSA's curve is fixed by the algorithm (RFC 7518, section 3.4). */
 const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
@@ -24,18 +19,18 @@ export const isSignatureAlgorithm = (alg: string): boolean =>
  * The keys that may verify a token with this header: type and algorithm must fit, and where the token names a key (`kid`)
  * only that one, as in PostgREST.
  */
-export function candidates(set: KeySet, alg: string, kid: string | undefined): readonly JWK[] {
+export function candidates(set: KeySet, alg: string, kid: string | undefined): readonly VerificationKey[] {
   return set.keys.filter(
     (key) =>
       key.use !== 'enc' &&
       (kid === undefined || key.kid === kid) &&
       (key.alg === undefined || key.alg === alg) &&
-      (ALGORITHMS[key.kty ?? ''] ?? []).includes(alg),
+      (ALGORITHMS[key.kty] ?? []).includes(alg),
   );
 }
 
 /** Makes the key usable for an algorithm; null where the two do not fit (a P-256 key for ES512). */
-export async function importKey(key: JWK, alg: string): Promise<CryptoKey | Uint8Array | null> {
+export async function importKey(key: VerificationKey, alg: string): Promise<CryptoKey | Uint8Array | null> {
   try {
     return await importJWK(key, alg);
   } catch {

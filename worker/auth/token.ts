@@ -1,8 +1,9 @@
 /** Verifies a token's signature: RFC 7515 compact form, by jose, with PostgREST's errors. */
 import { type CryptoKey, compactVerify } from 'jose';
+import type { KeySet } from '../../shared/config/key-set.ts';
 import type { ApiError } from '../error.ts';
 import { UnknownKeyError, undecodable } from './errors.ts';
-import { candidates, importKey, isSignatureAlgorithm, type KeySet } from './keys.ts';
+import { candidates, importKey, isSignatureAlgorithm } from './keys.ts';
 
 /** Keys made usable before, by algorithm and place in the set; finished values, shared by requests. */
 export type ImportedKeys = Map<string, CryptoKey | Uint8Array | null>;

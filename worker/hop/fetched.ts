@@ -1,6 +1,6 @@
 /** What asking for snapshot and keys gives, whoever is asked: a pooler, or the database itself. */
+import type { KeySet } from '../../shared/config/key-set.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
-import type { KeySet } from '../auth/keys.ts';
 
 /** Why there was no answer. `refusal`: the reason where we are not accepted. */
 export interface FetchFailure {

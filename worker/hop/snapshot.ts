@@ -1,7 +1,7 @@
 /** What the pooler sends besides answers, checked on its surface: the secret and TLS vouch for the rest. */
+import type { KeySet } from '../../shared/config/key-set.ts';
 import { isObject } from '../../shared/json.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
-import type { KeySet } from '../auth/keys.ts';
 
 const LISTS = ['tables', 'relationships', 'concealedOrigins', 'routines', 'representations', 'mediaHandlers'];
 
