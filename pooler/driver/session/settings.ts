@@ -1,6 +1,7 @@
 /** What a client has set for its session, to be set again on the next connection. */
 import { createHash } from 'node:crypto';
 import type { FlightStatement, Row } from '../../wire/index.ts';
+import { arrayLiteral } from '../array-literal.ts';
 
 /** Values by name, as set_config takes them. Those that came with the login are not among them: the connection logged in with them. */
 export type Settings = ReadonlyMap<string, string>;
@@ -10,9 +11,6 @@ export const noSettings: Settings = new Map();
 /** Characters of all names and values: more are not carried about. */
 const sizeLimit = 16 * 1024;
 
-const arrayOf = (items: readonly string[]): string =>
-  `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
-
 /**
  * Reads what the session has set. PostgreSQL lists its own settings; of those with a dot in their names only what is named can be asked for,
  * and the role is in no list. A setting's value is in its own unit, which set_config takes for it.
@@ -21,7 +19,7 @@ export const readStatement = (custom: Iterable<string>): FlightStatement => ({
   text: `select s.name, s.setting from pg_catalog.pg_show_all_settings() s where s.source operator(pg_catalog.=) 'session'
     union all select n, pg_catalog.current_setting(n, true) from pg_catalog.unnest($1::pg_catalog.text[]) n
     union all select 'role', pg_catalog.current_setting('role')`,
-  parameters: [arrayOf([...custom])],
+  parameters: [arrayLiteral([...custom])],
   prepare: 'named',
   result: 'rows',
 });
@@ -49,7 +47,7 @@ export function settingsOf(rows: readonly Row[]): Settings | null {
 export const writeStatement = (settings: Settings): FlightStatement => ({
   text: `select pg_catalog.set_config(t.name, t.value, false)
     from rows from (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) t(name, value)`,
-  parameters: [arrayOf([...settings.keys()]), arrayOf([...settings.values()])],
+  parameters: [arrayLiteral([...settings.keys()]), arrayLiteral([...settings.values()])],
   prepare: 'named',
   result: 'none',
 });
