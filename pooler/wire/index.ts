@@ -15,6 +15,7 @@ export {
   ProtocolViolation,
   protocolVersion,
   sslRequestCode,
+  syncMessage,
 } from './messages.ts';
 export { MessageScanner, type Onlooker } from './scanner.ts';
 export { Secret } from './secret.ts';

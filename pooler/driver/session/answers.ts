@@ -1,7 +1,8 @@
 /** Messages that are made here and not by PostgreSQL. */
 import { backend, type ErrorFields } from '../../wire/index.ts';
 
-function message(type: number, payload: Buffer): Buffer {
+/** A message of the protocol, in either direction. */
+export function message(type: number, payload: Buffer): Buffer {
   const bytes = Buffer.allocUnsafe(5 + payload.length);
   bytes[0] = type;
   bytes.writeInt32BE(4 + payload.length, 1);

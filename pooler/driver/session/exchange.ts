@@ -1,4 +1,12 @@
-import { backend, frontend, type Lent, type Onlooker, ProtocolViolation, readParameter } from '../../wire/index.ts';
+import {
+  backend,
+  frontend,
+  type Lent,
+  type Onlooker,
+  ProtocolViolation,
+  readParameter,
+  syncMessage,
+} from '../../wire/index.ts';
 import { closeComplete, commandComplete } from './answers.ts';
 import { type FrontendMessage, stringAt } from './frontend.ts';
 import { type Asked, type Consequences, Ledger } from './ledger.ts';
@@ -300,7 +308,6 @@ export class Exchange implements Onlooker {
   }
 }
 
-const syncMessage = Uint8Array.of(frontend.sync, 0, 0, 0, 4);
 const flushMessage = Uint8Array.of(frontend.flush, 0, 0, 0, 4);
 /** Marks a statement's name, as against a portal's. */
 const statementKind = 0x53;

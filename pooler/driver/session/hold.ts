@@ -1,6 +1,6 @@
 import type { Lease } from '../../pool/index.ts';
 import { ConnectionError, type FlightResult, type FlightStatement, frontend } from '../../wire/index.ts';
-import { notification } from './answers.ts';
+import { message, notification } from './answers.ts';
 import { cleanStatements, foundCode, lookStatement } from './check.ts';
 import type { FrontendMessage } from './frontend.ts';
 import { type Holder, Loan } from './loan.ts';
@@ -236,16 +236,10 @@ function lostBy(result: FlightResult): ConnectionError {
   return new ConnectionError('unknown', 'the session could not be looked after', cause);
 }
 
-function message(type: number, text: string): FrontendMessage {
-  const bytes = Buffer.alloc(5 + Buffer.byteLength(text));
-  bytes[0] = type;
-  bytes.writeInt32BE(bytes.length - 1, 1);
-  bytes.write(text, 5);
-  return { type, bytes };
-}
+const ours = (type: number, text: string): FrontendMessage => ({ type, bytes: message(type, Buffer.from(text)) });
 
-const syncMessage = message(frontend.sync, '');
-const rollbackMessage = message(frontend.query, 'ROLLBACK\0');
+const syncMessage = ours(frontend.sync, '');
+const rollbackMessage = ours(frontend.query, 'ROLLBACK\0');
 /** It fails: there is no such portal. */
-const wrongMessage = message(frontend.execute, 'the client is gone\0\0\0\0\0');
-const copyFailMessage = message(frontend.copyFail, 'the client is gone\0');
+const wrongMessage = ours(frontend.execute, 'the client is gone\0\0\0\0\0');
+const copyFailMessage = ours(frontend.copyFail, 'the client is gone\0');
