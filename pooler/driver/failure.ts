@@ -53,3 +53,6 @@ export function failureOf(error: unknown, user: string): DriverError {
   if (error instanceof RangeError) return driverError('08P01', `the query cannot be sent: ${error.message}`);
   return driverError('XX000', 'internal error', { status: 500, cause: error });
 }
+
+/** Whether it is a mistake of ours, of which the client learns nothing. */
+export const isFault = ({ status, fields }: DriverError): boolean => fields.code === 'XX000' && status === 500;

@@ -8,7 +8,7 @@ import {
   sslRequestCode,
 } from '../../wire/index.ts';
 import { type DriverError, driverError } from '../errors.ts';
-import { failureOf } from '../failure.ts';
+import { failureOf, isFault } from '../failure.ts';
 import type { Login, Logins } from '../logins.ts';
 import { cleartextRequest, errorResponse, negotiation } from './answers.ts';
 import { type FrontendReader, stringAt } from './frontend.ts';
@@ -122,7 +122,7 @@ export class Greeting {
   }
 
   #refuse(failure: DriverError, error: unknown): void {
-    if (failure.fields.code === 'XX000' && failure.status === 500) this.#options.onFault(error);
+    if (isFault(failure)) this.#options.onFault(error);
     this.#fail(failure);
   }
 

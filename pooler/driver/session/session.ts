@@ -1,6 +1,6 @@
 import { frontend } from '../../wire/index.ts';
 import type { DriverError } from '../errors.ts';
-import { failureOf } from '../failure.ts';
+import { failureOf, isFault } from '../failure.ts';
 import type { Login } from '../logins.ts';
 import { errorResponse, readyIdle } from './answers.ts';
 import type { FrontendMessage, FrontendReader } from './frontend.ts';
@@ -231,7 +231,7 @@ export class Session implements Tenant {
 
   #failureOf(error: unknown): DriverError {
     const failure = failureOf(error, this.#login.user);
-    if (failure.fields.code === 'XX000' && failure.status === 500) this.#options.onFault(error);
+    if (isFault(failure)) this.#options.onFault(error);
     return failure;
   }
 }
