@@ -4,23 +4,15 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type NeonQueryFunction, neon, neonConfig } from '@neondatabase/serverless';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { killAll } from '../../pooler/cli/program.fixture.ts';
+import { describe, expect, test } from 'vitest';
 import { selfSigned } from '../certificate.ts';
-import { ask, office, type Process, portOf, says } from '../operating/program.ts';
+import { ask, type Process, portOf, says } from '../operating/program.ts';
 import { uniqueName } from '../postgres.ts';
+import { programs } from './program.ts';
 
-const open = office('opened');
-const user = uniqueName('opened_user');
+const open = programs('opened');
+const { user } = open;
 const SECRET = 'x'.repeat(32);
-
-beforeAll(async () => {
-  await open.database.sql.unsafe(`create role ${user} login password 'own'`);
-});
-afterAll(async () => {
-  await open.database.sql.unsafe(`drop role ${user}`);
-});
-afterEach(killAll);
 
 interface Opened {
   readonly sql: NeonQueryFunction<false, false>;
@@ -31,10 +23,9 @@ async function opened(
   env: Record<string, string> = {},
   command: 'serve' | 'pooler' | 'edge' = 'serve',
 ): Promise<Opened> {
-  const process = open.start(command, { EDGEREST_DRIVER_PORT: '0', EDGEREST_POOLER_SECRET: SECRET, ...env });
-  const port = await portOf(process, 'Driver endpoint');
+  const { process, port } = await open.opened({ EDGEREST_POOLER_SECRET: SECRET, ...env }, command);
   neonConfig.fetchEndpoint = () => `http://127.0.0.1:${port}/sql`;
-  return { sql: neon(open.database.uriAs(user, 'own')), process };
+  return { sql: neon(open.uri()), process };
 }
 
 test.each(['serve', 'pooler', 'edge'] as const)(
@@ -63,7 +54,7 @@ test("with the pooler's certificate it speaks TLS, and may be opened to the worl
   await says(process, place);
   const port = Number(place.exec(process.said())?.[1]);
   const answer = await new Promise<string>((resolve, reject) => {
-    const headers = { 'Neon-Connection-String': open.database.uriAs(user, 'own') };
+    const headers = { 'Neon-Connection-String': open.uri() };
     const options = {
       host: '127.0.0.1',
       port,
@@ -112,7 +103,7 @@ describe('the parameters', () => {
     const { host } = new URL(open.database.uri);
     const { sql } = await opened({ EDGEREST_DRIVER_TARGETS: `main=${host}`, EDGEREST_DRIVER_DATABASES: 'other' });
     await expect(sql`select 1`).rejects.toMatchObject({ code: '08004' });
-    const named = neon(open.database.uriAs(user, 'own').replace(host, 'main'));
+    const named = neon(open.uri().replace(host, 'main'));
     await expect(named`select 1`).rejects.toMatchObject({ code: '3D000' });
   });
 

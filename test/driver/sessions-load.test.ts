@@ -4,11 +4,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { killAll } from '../../pooler/cli/program.fixture.ts';
+import { expect, test } from 'vitest';
 import { bind, execute, parse, query, RawClient, sync, valuesOf } from '../../pooler/driver/session/raw.fixture.ts';
-import { office, portOf } from '../operating/program.ts';
-import { uniqueName } from '../postgres.ts';
+import { programs } from './program.ts';
 
 const SOCKETS = Number(process.env.EDGEREST_DRIVER_SOCKETS ?? 300);
 const CONNECTIONS = 10;
@@ -16,35 +14,23 @@ const CONNECTIONS = 10;
 const MEMORY = 500 * 1024 * 1024;
 const LIMIT = 120_000;
 
-const open = office('load');
-const user = uniqueName('load_user');
+const open = programs('load', 'create table paid (n int primary key, twice int); grant all on paid to USER');
+const { user } = open;
 
-beforeAll(async () => {
-  await open.database.sql
-    .unsafe(
-      `create role ${user} login password 'own'; create table paid (n int primary key, twice int); grant all on paid to ${user}`,
-    )
-    .simple();
-});
-afterAll(async () => {
-  await open.database.sql.unsafe(`drop owned by ${user}; drop role ${user}`).simple();
-});
-afterEach(killAll);
-
-/** A program with everybody connected to it and logged in. */
+/** A program with everybody connected to it and logged in, and nobody has paid. */
 async function crowd() {
+  await open.database.sql`truncate paid`;
   const env = {
     PGRST_DB_POOL: String(CONNECTIONS),
     PGRST_DB_POOL_ACQUISITION_TIMEOUT: '60',
     EDGEREST_QUEUE_LENGTH: '10000',
   };
-  const server = open.start('serve', { EDGEREST_DRIVER_PORT: '0', ...env });
-  const port = await portOf(server, 'Driver endpoint');
+  const { process: server, port } = await open.opened(env);
   const who = { user, database: open.database.name };
   const clients: RawClient[] = [];
   while (clients.length < SOCKETS) {
     const some = Math.min(100, SOCKETS - clients.length);
-    clients.push(...(await Promise.all(Array.from({ length: some }, () => RawClient.login(port, who, 'own')))));
+    clients.push(...(await Promise.all(Array.from({ length: some }, () => RawClient.login(port, who, open.password)))));
   }
   let most = 0;
   let watching = true;
@@ -91,7 +77,6 @@ test(
     expect(memory).toBeLessThan(MEMORY);
     const [row] = await open.database.sql`select count(*)::int as n, sum(twice - 2 * n)::int as wrong from paid`;
     expect(row).toEqual({ n: SOCKETS, wrong: 0 });
-    await open.database.sql`truncate paid`;
   },
   LIMIT,
 );

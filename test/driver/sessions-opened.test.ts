@@ -1,21 +1,11 @@
 /** The driver's door for WebSockets in the programs: its parameters, and how it closes. */
 import { Client } from '@neondatabase/serverless';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { killAll } from '../../pooler/cli/program.fixture.ts';
-import { office, type Process, portOf } from '../operating/program.ts';
-import { uniqueName } from '../postgres.ts';
+import type { Process } from '../operating/program.ts';
+import { programs } from './program.ts';
 
-const open = office('sessions');
-const user = uniqueName('sessions_user');
-
-beforeAll(async () => {
-  await open.database.sql.unsafe(`create role ${user} login password 'own'`);
-});
-afterAll(async () => {
-  await open.database.sql.unsafe(`drop role ${user}`);
-});
-afterEach(killAll);
+const open = programs('sessions');
 
 interface Opened {
   readonly process: Process;
@@ -24,12 +14,11 @@ interface Opened {
 }
 
 async function opened(env: Record<string, string> = {}): Promise<Opened> {
-  const process = open.start('serve', { EDGEREST_DRIVER_PORT: '0', ...env });
-  const port = await portOf(process, 'Driver endpoint');
+  const { process, port } = await open.opened(env);
   return {
     process,
     connect: async (path = '/v2') => {
-      const client = new Client(open.database.uriAs(user, 'own'));
+      const client = new Client(open.uri());
       client.neonConfig.webSocketConstructor = WebSocket;
       client.neonConfig.useSecureWebSocket = false;
       client.neonConfig.wsProxy = (host, wanted) => `127.0.0.1:${port}${path.replace('ADDRESS', `${host}:${wanted}`)}`;
@@ -79,7 +68,7 @@ test('/v1 leads to the servers of EDGEREST_DRIVER_TARGETS and nowhere else', asy
   const { host } = new URL(open.database.uri);
   const { connect } = await opened({ EDGEREST_DRIVER_TARGETS: host });
   const { client } = await connect('/v1?address=ADDRESS');
-  expect((await client.query('select current_user::text as me')).rows).toEqual([{ me: user }]);
+  expect((await client.query('select current_user::text as me')).rows).toEqual([{ me: open.user }]);
   const elsewhere = await connect('/v1?address=127.0.0.1:1');
   await expect(elsewhere.client.query('select 1')).rejects.toMatchObject({ code: '08004' });
 });
