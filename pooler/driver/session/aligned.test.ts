@@ -21,6 +21,7 @@ import {
 } from './raw.fixture.ts';
 
 const ROUNDS = Number(process.env.EDGEREST_ALIGNED_ROUNDS ?? 200);
+const LIMIT = 30_000 + ROUNDS * 200;
 
 let door: Door;
 beforeAll(async () => {
@@ -162,7 +163,7 @@ async function throughDoor(client: RawClient, messages: readonly Buffer[]): Prom
   }
 }
 
-test('answers are those of PostgreSQL', async () => {
+test('answers are those of PostgreSQL', { timeout: LIMIT }, async () => {
   const seed = Number(process.env.EDGEREST_ALIGNED_SEED ?? Math.floor(Math.random() * 2 ** 31));
   const random = new Random(seed);
   const connection = await connect(parseConnectionString(door.uri));

@@ -1,8 +1,8 @@
 /** The driver's door for WebSockets, on a database of a test's own, and the unmodified driver before it. */
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import { Client, type ClientConfig, Pool as NeonPool, neonConfig } from '@neondatabase/serverless';
 import WebSocket from 'ws';
+import { listening } from '../../../test/listening.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../../test/postgres.ts';
 import { Pool } from '../../pool/index.ts';
 import { connect, parseConnectionString } from '../../wire/index.ts';
@@ -43,11 +43,6 @@ export interface Door {
   quiet(): Promise<void>;
   close(): Promise<void>;
 }
-
-export const address = (server: Server): number => {
-  const found = server.address();
-  return typeof found === 'object' && found !== null ? found.port : 0;
-};
 
 neonConfig.webSocketConstructor = WebSocket;
 neonConfig.useSecureWebSocket = false;
@@ -92,9 +87,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   });
   const server = createServer((_, response) => response.end());
   server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const port = address(server);
+  const port = await listening(server);
   const uri = database.uriAs(user, password);
   const client = async (config: ClientConfig = {}): Promise<Client> => {
     const made = new Client({ connectionString: uri, ...config });

@@ -131,6 +131,12 @@ export class RawClient {
     }
   }
 
+  /** The fields of the next ErrorResponse, which has to come. */
+  async error(): Promise<Readonly<Record<string, string>>> {
+    const found = (await this.until('E')).at(-1);
+    return found === undefined ? {} : fieldsOf(found);
+  }
+
   /** The types of what comes up to the next ReadyForQuery, and its status. */
   async round(): Promise<string> {
     const messages = await this.until('Z');
