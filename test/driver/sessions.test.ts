@@ -1,6 +1,6 @@
 /** The unmodified driver over WebSockets: Pool and Client. */
 import { Client, types } from '@neondatabase/serverless';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Door, openDoor } from '../../pooler/driver/session/door.fixture.ts';
 
 let door: Door;
@@ -15,6 +15,9 @@ afterAll(async () => {
   expect(door.faults).toEqual([]);
   await door.close();
 });
+
+beforeEach(() => door.database.sql`truncate app.item`);
+afterEach(() => door.cut());
 
 describe.each(['password', false] as const)('pipelineConnect: %s', (pipelineConnect) => {
   const connected = async (): Promise<Client> => {

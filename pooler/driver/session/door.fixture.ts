@@ -1,5 +1,6 @@
 /** The driver's door for WebSockets, on a database of a test's own, and the unmodified driver before it. */
 import { createServer } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { Client, type ClientConfig, Pool as NeonPool, neonConfig } from '@neondatabase/serverless';
 import WebSocket from 'ws';
 import { listening } from '../../../test/listening.ts';
@@ -41,6 +42,8 @@ export interface Door {
   query(text: string, values?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>;
   /** Resolves when no server connection is held and nobody waits. */
   quiet(): Promise<void>;
+  /** Cuts off who is still there, and resolves when it is quiet: what a failed attempt of a test has left does not disturb the next. */
+  cut(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -86,7 +89,12 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     onFault: (error) => faults.push(error),
   });
   const server = createServer((_, response) => response.end());
-  server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head));
+  const open = new Set<Duplex>();
+  server.on('upgrade', (request, socket, head) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    sockets.upgrade(request, socket, head);
+  });
   const port = await listening(server);
   const uri = database.uriAs(user, password);
   const client = async (config: ClientConfig = {}): Promise<Client> => {
@@ -97,6 +105,11 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     return made;
   };
   const metrics = () => pool.metrics();
+  const quiet = async (): Promise<void> => {
+    while (metrics().busy > 0 || metrics().waiting > 0 || metrics().resetting > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
   return {
     database,
     pool,
@@ -121,10 +134,10 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
         await one.end();
       }
     },
-    quiet: async () => {
-      while (metrics().busy > 0 || metrics().waiting > 0 || metrics().resetting > 0) {
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
+    quiet,
+    cut: async () => {
+      for (const socket of open) socket.destroy();
+      await quiet();
     },
     close: async () => {
       await sockets.close(0);

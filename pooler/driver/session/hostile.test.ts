@@ -1,5 +1,5 @@
 /** Clients that do what no driver does, by mistake or on purpose. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Door, openDoor } from './door.fixture.ts';
 import { FrontendReader } from './frontend.ts';
 import { Texts } from './names.ts';
@@ -18,6 +18,8 @@ afterAll(async () => {
   expect(door.faults).toEqual([]);
   await door.close();
 });
+
+afterEach(() => door.cut());
 
 const login = (): Promise<RawClient> => RawClient.login(door.port, who, door.password);
 

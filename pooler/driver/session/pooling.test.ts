@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Client } from '@neondatabase/serverless';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Door, openDoor } from './door.fixture.ts';
 import { bind, execute, parse, query, RawClient, sync } from './raw.fixture.ts';
 
@@ -23,6 +23,8 @@ afterAll(async () => {
   await door.database.sql.unsafe(`drop role ${door.user}_other`);
   await door.close();
 });
+
+afterEach(() => door.cut());
 
 const backend = async (client: Client): Promise<number> =>
   (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid ?? 0;
@@ -208,6 +210,7 @@ describe('prepared statements', () => {
 
   test('whose table has changed are parsed anew after the error', async () => {
     const client = await door.client();
+    await client.query('drop table if exists changing');
     await client.query('create table changing (a int)');
     const statement = { name: 'c', text: 'select * from changing' };
     await client.query(statement);
@@ -300,7 +303,8 @@ describe('settings', () => {
 
   test('the same text under another search_path is another statement', async () => {
     await door.database.sql
-      .unsafe(`create schema other authorization ${door.user};
+      .unsafe(`drop schema if exists other cascade; drop table if exists app.here;
+      create schema other authorization ${door.user};
       create table other.here as select 'other' as it; create table app.here as select 'app' as it;
       alter table other.here owner to ${door.user}; alter table app.here owner to ${door.user}`)
       .simple();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { type Door, openDoor } from './door.fixture.ts';
 import {
@@ -35,6 +35,8 @@ afterAll(async () => {
   expect(door.faults).toEqual([]);
   await door.close();
 });
+
+afterEach(() => door.cut());
 
 const login = (parameters: Readonly<Record<string, string>> = {}): Promise<RawClient> =>
   RawClient.login(door.port, { ...who, ...parameters }, door.password);
