@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
@@ -509,6 +510,20 @@ describe('a server that stops', () => {
     expect(seen).toHaveLength(3);
     go.resolve();
     expect((await bodyOf(outcome)).equals(large)).toBe(true);
+    await closed;
+  });
+
+  test('ends at once what is opened when it has closed already', async () => {
+    const { port, server } = await start();
+    const connection = connect(port, '127.0.0.1');
+    await once(connection, 'connect');
+    const closed = server.close(10_000);
+    await vi.waitFor(() => expect(server.server.listening).toBe(false), 5000);
+    const late = new WebSocket(`ws://127.0.0.1:${port}/v1/socket`, SOCKET_PROTOCOL, {
+      createConnection: () => connection,
+    });
+    late.on('open', () => late.send(encodeHello(secret)));
+    expect((await once(late, 'close'))[0]).toBe(CLOSE.ended);
     await closed;
   });
 

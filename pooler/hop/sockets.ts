@@ -27,6 +27,7 @@ export class HopSockets {
     handleProtocols: (offered) => (offered.has(SOCKET_PROTOCOL) ? SOCKET_PROTOCOL : false),
   });
   #checking: ReturnType<typeof setInterval> | null = null;
+  #closing = false;
   #closed: (() => void) | null = null;
 
   constructor(options: SocketsOptions) {
@@ -52,8 +53,9 @@ export class HopSockets {
     for (const socket of this.#sockets) socket.announceEnd();
   }
 
-  /** Closes each socket when what is open on it has been answered; after `timeout` milliseconds cuts them. */
+  /** Closes each socket when what is open on it has been answered, and each that comes later; after `timeout` milliseconds cuts them. */
   async close(timeout: number): Promise<void> {
+    this.#closing = true;
     if (this.#sockets.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#closed = resolve;
@@ -73,6 +75,7 @@ export class HopSockets {
     this.#sockets.add(opened);
     this.#checking ??= setInterval(() => this.#check(), CHECK_INTERVAL).unref();
     socket.once('close', () => this.#gone(opened));
+    if (this.#closing) opened.end();
   }
 
   #gone(socket: HopSocket): void {
