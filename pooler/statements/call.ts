@@ -16,11 +16,20 @@ export function call(statement: Statement): readonly Routine[] {
   }
   const payload = s.looksAt('(SELECT $') ? payloadRows(statement, null) : null;
   if (payload !== null) s.expect(', LATERAL ');
-  if (scalar) s.expect('(SELECT ');
-  const called = invocation(statement, payload);
-  s.expect(scalar ? ' pgrst_scalar) pgrst_call' : ' pgrst_call');
-  return called;
+  const [start, end, fits] = scalar ? SCALAR : s.looksAt(VALUE[0]) ? VALUE : ROWS;
+  s.expect(start);
+  // `pgrst_call.name` calls any function of one argument where the result is no row.
+  const called = invocation(statement, payload).filter(fits);
+  s.expect(end);
+  return called.length === 0 ? s.fail() : called;
 }
+
+/** What is around a call, and which functions it is of. */
+type Around = readonly [start: string, end: string, fits: (routine: Routine) => boolean];
+
+const SCALAR: Around = ['(SELECT ', ' pgrst_scalar) pgrst_call', ({ returns }) => returns.kind === 'scalar'];
+const VALUE: Around = ['(SELECT * FROM ', ') pgrst_call', ({ returns }) => returns.isValue];
+const ROWS: Around = ['', ' pgrst_call', ({ returns }) => returns.kind === 'composite' && !returns.isValue];
 
 function returnedColumn(s: Scanner): void {
   s.expect('pgrst_call.');
@@ -52,7 +61,7 @@ function invocation(statement: Statement, payload: readonly (readonly [string, s
     });
   }
   s.expect(')');
-  return called.length === 0 ? s.fail() : called;
+  return called;
 }
 
 function argumentsOf(s: Scanner, value: (name: string) => void): void {

@@ -40,7 +40,7 @@ function buildTable([, schema, name, kind, updatable, columns]: RelationRow, pri
   };
 }
 
-const VOLATILITIES: Readonly<Record<RoutineRow[9], Volatility>> = { v: 'volatile', s: 'stable', i: 'immutable' };
+const VOLATILITIES: Readonly<Record<RoutineRow[10], Volatility>> = { v: 'volatile', s: 'stable', i: 'immutable' };
 
 /**
  * The isolation level that a setting's text stands for; any other than the two stricter ones is `read committed`,
@@ -52,8 +52,8 @@ export function isolationLevel(value: string): IsolationLevel {
 }
 
 function buildRoutine(row: RoutineRow): Routine {
-  const [schema, name, , parameters, returnSchema, returnName, set, composite, domain, volatility, variadic] = row;
-  const isolation = row[11];
+  const [schema, name, , parameters, returnSchema, returnName, set, composite, domain, value, ...rest] = row;
+  const [volatility, variadic, isolation, settings] = rest;
   return {
     schema,
     name,
@@ -69,11 +69,12 @@ function buildRoutine(row: RoutineRow): Routine {
       kind: composite ? 'composite' : 'scalar',
       type: { schema: returnSchema, name: returnName },
       isAlias: composite && domain,
+      isValue: composite && value,
     },
     volatility: VOLATILITIES[volatility],
     hasVariadic: variadic,
     isolation: isolation === null ? null : isolationLevel(isolation),
-    settings: row[12] ?? [],
+    settings: settings ?? [],
   };
 }
 

@@ -206,6 +206,7 @@ SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
   p.proretset,
   t.typtype = 'c' OR COALESCE(p.proargmodes OPERATOR(pg_catalog.&&) '{t,b,o}', false),
   b.type IS NOT NULL,
+  t.typtype <> 'c' AND t.oid <> 'pg_catalog.record'::pg_catalog.regtype,
   p.provolatile,
   p.provariadic <> 0,
   (

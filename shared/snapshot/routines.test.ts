@@ -23,6 +23,9 @@ beforeAll(async () => {
     create function tabled(n int) returns table (x int, y text) language sql as 'select 1, ''a''';
     create function outs(n int, out x int, inout y text) language sql as 'select 1, y';
     create function out_first(out x int, n int) language sql as 'select n';
+    create function one_out(n int, out x text) language sql as 'select n::text';
+    create function one_column() returns table (x small) language sql as 'select 1::smallint';
+    create function one_thing_out(out x things) language sql as 'select null::things';
     create function recorded() returns record language sql as 'select 1, 2';
     create function many(a text, variadic rest int[]) returns int language sql as 'select 1';
     create function cut(a char, b bit, c char[], d varchar(3), e bit[]) returns int language sql as 'select 1';
@@ -57,7 +60,10 @@ test('functions of the exposed schemas that a request can call', () => {
     'domained',
     'many',
     'numbers',
+    'one_column',
+    'one_out',
     'one_thing',
+    'one_thing_out',
     'out_first',
     'outs',
     'over',
@@ -72,8 +78,9 @@ test('functions of the exposed schemas that a request can call', () => {
 
 test('what they return', () => {
   const returns = (name: string): string => {
-    const { set, kind, type, isAlias } = routineOf(schema, name).returns;
-    return `${set ? 'setof ' : ''}${kind} ${type.schema}.${type.name}${isAlias ? ' alias' : ''}`;
+    const { set, kind, type, isAlias, isValue } = routineOf(schema, name).returns;
+    const more = `${isAlias ? ' alias' : ''}${isValue ? ' value' : ''}`;
+    return `${set ? 'setof ' : ''}${kind} ${type.schema}.${type.name}${more}`;
   };
   expect(returns('void_one')).toBe('scalar pg_catalog.void');
   expect(returns('scalar')).toBe('scalar pg_catalog.int4');
@@ -85,6 +92,9 @@ test('what they return', () => {
   expect(returns('aliased')).toBe('composite api.pair alias');
   expect(returns('tabled')).toBe('setof composite pg_catalog.record');
   expect(returns('outs')).toBe('composite pg_catalog.record');
+  expect(returns('one_out')).toBe('composite pg_catalog.text value');
+  expect(returns('one_column')).toBe('setof composite pg_catalog.int2 alias value');
+  expect(returns('one_thing_out')).toBe('composite api.things');
   expect(returns('recorded')).toBe('scalar pg_catalog.record');
 });
 

@@ -63,6 +63,8 @@ export type RoutineRow = readonly [
   returnsSet: boolean,
   returnsComposite: boolean,
   returnsDomain: boolean,
+  /** What is returned is no row type. */
+  returnsValue: boolean,
   volatility: 'v' | 's' | 'i',
   variadic: boolean,
   /** The function's `default_transaction_isolation`. */

@@ -104,6 +104,8 @@ export type ReturnType = {
   readonly type: QualifiedIdentifier;
   /** A composite reached through a domain. */
   readonly isAlias: boolean;
+  /** Composite as the API has it, one value to the database: a single OUT parameter, or a table of one column. */
+  readonly isValue: boolean;
 };
 
 export type Volatility = 'volatile' | 'stable' | 'immutable';

@@ -34,6 +34,9 @@ const script = (login: string, alice: string, boss: string): string => `
 
   create function api.who() returns name language sql stable return current_user;
   create function api.add(a int, b int) returns int language sql immutable return a + b;
+  create function api.echo(q text) returns text language sql immutable return q;
+  create function api.echo_out(q text, out a text) language sql immutable return q;
+  create function api.echo_table(q text) returns table (a text) language sql immutable begin atomic; select q; end;
   create function api.strict_add(a int) returns int language sql volatile set statement_timeout = '5s' return a + 1;
   create function api.answers(note api.note) returns setof api.comment language sql stable rows 5
     begin atomic; select * from api.comment where note_id = $1.id; end;

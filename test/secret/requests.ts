@@ -44,4 +44,7 @@ export const requests: readonly Asked[] = [
   { target: '/rpc/add?a=1&b=2' },
   { method: 'POST', target: '/rpc/strict_add', body: '{"a":1}' },
   { target: '/rpc/who' },
+  { target: '/rpc/echo?q=x' },
+  { target: '/rpc/echo_out?q=x&select=a' },
+  { method: 'POST', target: '/rpc/echo_table?select=a,b:a&a=eq.x', body: '{"q":"x"}' },
 ];

@@ -57,6 +57,12 @@ const send = (request: TransactionRequest): Promise<TransactionOutcome> => hop.t
 
 const refused = (reason: string) => ({ ok: false, failure: { kind: 'refused', reason, status: 403 } });
 
+/** The body is the last column. */
+const shown = (request: TransactionRequest): TransactionRequest => ({
+  ...request,
+  statements: request.statements.map((s) => ({ ...s, result: { kind: 'row', body: 7 } })),
+});
+
 const steal = statement('select word, current_user from api.treasure');
 
 /** Whether the statement, run where nobody looks at it, leaves the next one with the treasure. */
@@ -113,6 +119,33 @@ test('what the API gives is given, as the token’s role', async () => {
     if (asked.target === '/rpc/who') expect(await bodyOf(outcome)).toBe(JSON.stringify(database.alice));
   }
   expect(await send(message('/treasure'))).toMatchObject({ ok: false, failure: { kind: 'database', code: '42501' } });
+});
+
+test('a function’s only column is no value that other functions take', async () => {
+  const { boss } = database;
+  const query =
+    `select to_tsvector('simple', set_config('role', '${boss}', true) || ' ' || ` +
+    `query_to_xml('select word from api.treasure', true, false, '')::text)`;
+  const call = `("q" := $1::text)`;
+  const [{ text: scalar }] = message('/rpc/echo?q=x').statements as [Statement];
+  for (const name of ['echo_out', 'echo_table']) {
+    const request = message(`/rpc/${name}?q=${encodeURIComponent(query)}&select=ts_stat`);
+    expect(await send(request)).toMatchObject({ ok: false, failure: { code: '42703' } });
+    const [{ text, parameters }] = request.statements as [Statement];
+    const bare = text.replace(`(SELECT * FROM "api"."${name}"${call})`, `"api"."${name}"${call}`);
+    expect(bare).not.toBe(text);
+    const attack = { ...request, statements: [statement(bare, parameters)] };
+    expect(await bodyOf(await unchecked.hop.transaction(shown(attack), null, null))).toContain(TREASURE);
+    expect(await send(attack)).toMatchObject(refused('statement'));
+    const other = scalar
+      .replace('pgrst_call.pgrst_scalar', 'pgrst_call."ts_stat"')
+      .replace(/\(SELECT ("api".*?\)) pgrst_scalar\)/, '$1');
+    for (const changed of [other, other.replace('"api"."echo"', `"api"."${name}"`)]) {
+      expect(await send({ ...request, statements: [statement(changed, parameters)] })).toMatchObject(
+        refused('statement'),
+      );
+    }
+  }
 });
 
 describe('the rest of a message', () => {

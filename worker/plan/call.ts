@@ -28,6 +28,7 @@ export function planCall(
     arguments: callArguments(request, routine, posted),
     returnsScalar: !returns.set && returns.kind === 'scalar',
     returnsSetOfScalar: returns.set && returns.kind === 'scalar',
+    returnsValue: returns.isValue,
     filterFields: filterNames(read),
     returning: returningColumns(read, []),
   };

@@ -134,7 +134,7 @@ const routine = (name: string, parameters: readonly RoutineParameter[], more: Pa
   schema: 'test',
   name,
   parameters,
-  returns: { set: false, kind: 'scalar', type: qualified('pg_catalog', 'int4'), isAlias: false },
+  returns: { set: false, kind: 'scalar', type: qualified('pg_catalog', 'int4'), isAlias: false, isValue: false },
   volatility: 'volatile',
   hasVariadic: false,
   isolation: null,
@@ -142,7 +142,13 @@ const routine = (name: string, parameters: readonly RoutineParameter[], more: Pa
   ...more,
 });
 
-const setOf = (name: string): Routine['returns'] => ({ set: true, kind: 'composite', type: id(name), isAlias: false });
+const setOf = (name: string): Routine['returns'] => ({
+  set: true,
+  kind: 'composite',
+  type: id(name),
+  isAlias: false,
+  isValue: false,
+});
 
 const routines: readonly Routine[] = [
   routine('add', [parameter('a'), parameter('b')], { volatility: 'immutable' }),

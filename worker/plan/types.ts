@@ -189,6 +189,8 @@ export interface CallPlan {
   readonly arguments: CallArguments;
   readonly returnsScalar: boolean;
   readonly returnsSetOfScalar: boolean;
+  /** Rows of one column that are to the database bare values. */
+  readonly returnsValue: boolean;
   /** Sorted sets. */
   readonly filterFields: readonly string[];
   readonly returning: readonly string[];

@@ -33,7 +33,13 @@ const direct = (values: Record<string, string | readonly string[]>): CallArgumen
 
 const add = routine('add', { parameters: [parameter('a', 'integer'), parameter('b', 'integer')] });
 const setOf = (kind: 'scalar' | 'composite', name: string) =>
-  ({ set: true, kind, type: qualified(kind === 'scalar' ? 'pg_catalog' : SCHEMA, name), isAlias: false }) as const;
+  ({
+    set: true,
+    kind,
+    type: qualified(kind === 'scalar' ? 'pg_catalog' : SCHEMA, name),
+    isAlias: false,
+    isValue: false,
+  }) as const;
 
 describe('arguments', () => {
   test('from a JSON object', async () => {
@@ -105,7 +111,13 @@ describe('results', () => {
   });
 
   test('one row, or none', async () => {
-    const returns = { set: false, kind: 'composite', type: qualified(SCHEMA, 'clients'), isAlias: false } as const;
+    const returns = {
+      set: false,
+      kind: 'composite',
+      type: qualified(SCHEMA, 'clients'),
+      isAlias: false,
+      isValue: false,
+    } as const;
     const client = routine('client', { parameters: [parameter('wanted', 'integer')], returns });
     expect((await call(callPlan(client, direct({ wanted: '1' }))))[COLUMN.body]).toBe('{"id":1,"name":"Microsoft"}');
     const head = callPlan(client, direct({ wanted: '1' }), {

@@ -13,7 +13,9 @@ export function callQuery(plan: CallPlan, parameters: Parameters): string {
   if (plan.returnsScalar || plan.returnsSetOfScalar) {
     return `SELECT pgrst_call.pgrst_scalar ${call(plan, parameters, (f) => `(SELECT ${f} pgrst_scalar) pgrst_call`)}`;
   }
-  return `SELECT ${returned(plan)} ${call(plan, parameters, (f) => `${f} pgrst_call`)}`;
+  // `value.name` calls any function of one argument that search_path finds, `row.name` only those of rows.
+  const rows = (f: string): string => (plan.returnsValue ? `(SELECT * FROM ${f}) pgrst_call` : `${f} pgrst_call`);
+  return `SELECT ${returned(plan)} ${call(plan, parameters, rows)}`;
 }
 
 /** `FROM f(…)`; `as` names the result. */

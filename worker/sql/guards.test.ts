@@ -77,7 +77,13 @@ describe('a guard that does not hold undoes the write', () => {
   });
 
   test('of a call that may write', async () => {
-    const returns = { set: true, kind: 'scalar', type: qualified('pg_catalog', 'int4'), isAlias: false } as const;
+    const returns = {
+      set: true,
+      kind: 'scalar',
+      type: qualified('pg_catalog', 'int4'),
+      isAlias: false,
+      isValue: false,
+    } as const;
     const numbers = routine('numbers', { parameters: [parameter('n', 'integer')], returns });
     const call = (n: string, preferences: Partial<Preferences>, more: Parameters<typeof callPlan>[2] = {}) =>
       server.run(
@@ -106,7 +112,7 @@ describe('no guard', () => {
   test('for reads, calls that only read, and functions with a single result', () => {
     one(compile(readPlan(read('tasks'), singular), facts(strict(1n))));
     const rows = routine('numbers', {
-      returns: { set: true, kind: 'scalar', type: qualified('pg_catalog', 'int4'), isAlias: false },
+      returns: { set: true, kind: 'scalar', type: qualified('pg_catalog', 'int4'), isAlias: false, isValue: false },
     });
     one(compile(callPlan(rows, {}, { ...singular, access: 'read only' }), facts()));
     one(compile(callPlan(routine('nothing'), {}, singular), facts()));
