@@ -33,6 +33,8 @@ export interface Login {
   readonly database: string;
   /** Whose turn it is in the queue: user and database. */
   readonly queue: string;
+  /** Whose share of the connections it takes from: the same, on one server. */
+  readonly share: string;
   readonly connect: () => Promise<Connection>;
 }
 
@@ -89,6 +91,7 @@ export class Logins {
       user,
       database,
       queue: `${user}@${database}`,
+      share: JSON.stringify([target.name, user, database]),
       connect: () => this.#connect(key, target, credentials),
     };
   }
@@ -124,7 +127,7 @@ export class Logins {
   /** How a login that has been verified is admitted to the pool. */
   admission(login: Login, signal?: CancelSignal, deadline?: number): Admission {
     return {
-      login: { key: login.key, connect: login.connect, lifetime: LIFETIME },
+      login: { key: login.key, user: login.share, connect: login.connect, lifetime: LIFETIME },
       key: login.queue,
       ...(signal !== undefined && { signal }),
       ...(deadline !== undefined && { deadline }),

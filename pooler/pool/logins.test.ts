@@ -3,10 +3,10 @@ import { createDatabase, type TestDatabase, uniqueName } from '../../test/postgr
 import { ConnectionError, connect, type Flight, parseConnectionString } from '../wire/index.ts';
 import { type Forward, forward } from './forward.fixture.ts';
 import { Pool } from './pool.ts';
-import type { Login, PoolEvent, PoolOptions } from './types.ts';
+import type { Lease, Login, PoolEvent, PoolOptions } from './types.ts';
 
 const users = Array.from({ length: 6 }, () => uniqueName('login'));
-const [alice = '', bob = ''] = users;
+const [alice = '', bob = '', carol = ''] = users;
 let database: TestDatabase;
 let door: Forward;
 let pools: Pool[] = [];
@@ -77,7 +77,7 @@ describe('several logins', () => {
 
   test('the one idle longest makes room for another login', async () => {
     const on = pool({ size: 2 });
-    await ask(on, whoami);
+    await ask(on, whoami, login(carol));
     const kept = await ask(on, pid, login(alice));
     expect(await ask(on, whoami, login(bob))).toBe(bob);
     expect(await ask(on, pid, login(alice))).toBe(kept);
@@ -159,6 +159,57 @@ describe('several logins', () => {
     const on = pool({ size: 1 });
     const first = await ask(on, pid, login(alice, 'right', { lifetime: 30 }));
     await expect.poll(() => ask(on, pid, login(alice, 'right', { lifetime: 30 }))).not.toBe(first);
+  });
+});
+
+/** Everybody always wants more connections than there are, and each is held for a while. Gives whose they are in the end. */
+async function shared(everyone: readonly (Login | undefined)[], size: number): Promise<readonly string[]> {
+  const on = pool({ size, acquisitionTimeout: 60_000 });
+  const over = new AbortController();
+  const held: { readonly user: string; readonly lease: Lease }[] = [];
+  const want = async (as: Login | undefined): Promise<void> => {
+    const lease = await on.acquire({ signal: over.signal, ...(as && { login: as }) }).catch(() => null);
+    if (lease === null) return;
+    held.push({ user: as?.user ?? as?.key ?? 'own', lease });
+    void want(as);
+  };
+  for (const as of everyone) for (let i = 0; i < size; i++) void want(as);
+  const full = () => expect.poll(() => held.length, { interval: 1, timeout: 10_000 }).toBe(size);
+  for (let i = 0; i < 4 * size; i++) {
+    await full();
+    held.shift()?.lease.release();
+  }
+  await full();
+  over.abort();
+  const users = held.map(({ user }) => user);
+  for (const { lease } of held) lease.release();
+  return users;
+}
+
+describe('shares of the bound', () => {
+  const of = (user: string, name = user): Login => login(user, 'right', { key: name, user });
+
+  test('are counted by user, however many logins somebody makes of himself', async () => {
+    const many = Array.from({ length: 9 }, (_, i) => of(alice, `alice as ${i}`));
+    const shares = await shared([...many, of(bob)], 6);
+    expect(shares.filter((user) => user === bob)).toHaveLength(3);
+  });
+
+  test('are half for the own login, however many users there are beside', async () => {
+    const shares = await shared([undefined, ...users.map((user) => of(user))], 6);
+    expect(shares.filter((user) => user === 'own')).toHaveLength(3);
+  });
+
+  test('are given back by one login of a user to another', async () => {
+    const on = pool({ size: 2 });
+    const leases = await Promise.all([1, 2].map(() => on.acquire({ login: of(alice, 'first') })));
+    const more = Promise.all([1, 2].map(() => ask(on, whoami, of(alice, 'first'))));
+    const other = ask(on, whoami, of(alice, 'second'));
+    leases[0]?.release();
+    expect(await other).toBe(alice);
+    leases[1]?.release();
+    await more;
+    expect(on.metrics()).toMatchObject({ connects: 3, closed: 1 });
   });
 });
 

@@ -56,14 +56,14 @@ export class Openings {
 
   /** One more is on its way; connect() follows when there is a place for its socket, or giveUp(). */
   begin(account: Account): void {
-    account.held++;
+    account.share.add(1);
     account.opening++;
     if (!account.proven) this.#unproven++;
   }
 
   /** One that had begun is not wanted any more. */
   giveUp(account: Account): void {
-    account.held--;
+    account.share.add(-1);
     this.#end(account);
   }
 

@@ -251,6 +251,7 @@ export class Pool {
     waiter.leave();
     slot.key = waiter.key;
     slot.usedSince = now;
+    slot.idleSince = 0;
     slot.scope = waiter.scope;
     const { own, generation } = this.#roster;
     if (slot.generation !== generation && slot.account === own) {

@@ -3,10 +3,11 @@ import { Account } from './account.ts';
 import { jittered } from './backoff.ts';
 import { IdleSlots } from './idle.ts';
 import { Openings } from './openings.ts';
+import { Shares } from './share.ts';
 import { Slot } from './slot.ts';
 import { TurnQueue } from './turns.ts';
 import type { Login, PoolOptions } from './types.ts';
-import { kept, yields } from './yielding.ts';
+import { compareNeed, kept, yields } from './yielding.ts';
 
 /** Milliseconds after which an idle connection is asked whether it is still good before it carries a request. */
 const doubtful = 30_000;
@@ -34,6 +35,7 @@ export class Roster {
   generation = 0;
   readonly #options: PoolOptions;
   readonly #hooks: RosterHooks;
+  readonly #shares = new Shares();
   readonly #others = new Map<string, Account>();
   readonly #slots = new Set<Slot>();
   readonly #idle: IdleSlots;
@@ -47,7 +49,7 @@ export class Roster {
   constructor(options: PoolOptions, hooks: RosterHooks) {
     this.#options = options;
     this.#hooks = hooks;
-    this.own = this.#account(null, { connect: options.connect });
+    this.own = this.#account(null, options);
     this.#openings = new Openings(this.own, options, {
       opened: (account, connection) => this.#opened(account, connection),
       failed: hooks.failed,
@@ -86,7 +88,7 @@ export class Roster {
     if (login === undefined) return this.own;
     const known = this.#others.get(login.key);
     if (known !== undefined) return known;
-    const account = this.#account(login.key, login);
+    const account = this.#account(login, login);
     this.#others.set(login.key, account);
     return account;
   }
@@ -134,13 +136,15 @@ export class Roster {
       return true;
     }
     if (this.#others.size === 0) return false;
+    let next: Account | null = null;
     for (const account of this.#hungry) {
       if (account.wants <= 0 || account === slot.account || !this.#openings.mayOpen(account)) continue;
-      if (!this.#yields(slot, account, now)) continue;
-      this.#promise(slot, account);
-      return true;
+      if (next !== null && compareNeed(account, next) >= 0) continue;
+      if (this.#yields(slot, account, now)) next = account;
     }
-    return false;
+    if (next === null) return false;
+    this.#promise(slot, next);
+    return true;
   }
 
   /** Opens as many connections as those who wait for this login can use, as far as there is room or room can be made. */
@@ -181,6 +185,7 @@ export class Roster {
     if (account.key === null || !account.forgettable || this.#others.get(account.key) !== account) return;
     this.#others.delete(account.key);
     this.#hungry.delete(account);
+    account.drop();
   }
 
   /** Closes what is idle, now and from now on. */
@@ -200,8 +205,8 @@ export class Roster {
     for (const account of this.accounts()) account.stop();
   }
 
-  #account(key: string | null, { connect, lifetime = 0 }: Pick<Login, 'connect' | 'lifetime'>): Account {
-    return new Account(key, connect, lifetime, this.#options.queue?.() ?? new TurnQueue());
+  #account(login: Login | null, how: Pick<Login, 'connect' | 'lifetime'>): Account {
+    return new Account(login, how, this.#shares, this.#options.queue?.() ?? new TurnQueue());
   }
 
   get #total(): number {
@@ -224,8 +229,7 @@ export class Roster {
   /** Whether a connection's place is to go to another login. */
   #yields(slot: Slot, account: Account, now: number): boolean {
     const { size, minimum = 0 } = this.#options;
-    const share = Math.max(1, Math.floor(size / (this.#others.size + 1)));
-    return yields(slot, account, { share, minimum: slot.account === this.own ? minimum : 0 }, now);
+    return yields(slot, account, { size, minimum: slot.account === this.own ? minimum : 0 }, now);
   }
 
   #makeRoom(account: Account): boolean {
@@ -238,7 +242,7 @@ export class Roster {
 
   #promise(slot: Slot, account: Account): void {
     slot.successor = account;
-    slot.account.held--;
+    slot.account.share.add(-1);
     this.#openings.begin(account);
     // Whoever else waits comes first next time.
     this.#hungry.delete(account);
@@ -263,7 +267,7 @@ export class Roster {
   }
 
   #growAll(): void {
-    for (const account of [...this.#hungry].sort((one, other) => one.held - other.held)) this.grow(account);
+    for (const account of [...this.#hungry].sort(compareNeed)) this.grow(account);
     this.warm();
   }
 
@@ -307,7 +311,7 @@ export class Roster {
     this.#closed++;
     if (!slot.retired) account.lossAt = Date.now();
     this.#options.observe?.({ type: 'closed', lost: slot.retired ? null : slot.connection.lost });
-    if (successor === null) account.held--;
+    if (successor === null) account.share.add(-1);
     else if (successor.queue.length >= successor.opening && this.#total < this.#options.size) {
       this.#openings.connect(successor);
     } else {

@@ -28,6 +28,8 @@ export type PoolOptions = {
 export type Login = {
   /** Stands for server, user, database and password: connections are shared by those who give the same. It is shown nowhere. */
   readonly key: string;
+  /** Whose it is: what all logins of a user have counts as that user's. By default each counts for itself. */
+  readonly user?: string;
   /** Logs in. Rejects with a ConnectionError, in finite time. */
   readonly connect: () => Promise<Connection>;
   /** Milliseconds after which a connection is replaced by a new login (up to a tenth less); the pool's own maxLifetime holds too. */

@@ -1,4 +1,5 @@
 import type { Account } from './account.ts';
+import { Share } from './share.ts';
 import type { Slot } from './slot.ts';
 
 /** Milliseconds that an idle connection is left to its login by another one that already has its share. */
@@ -8,20 +9,30 @@ const turn = 100;
 
 /** How the bound is divided at the moment. */
 export interface Division {
-  /** How many connections a login may have before it has to wait for what others do not use. */
-  readonly share: number;
-  /** How many a login keeps all the same, beyond the other's share. */
+  /** The pool's bound. */
+  readonly size: number;
+  /** How many the slot's login keeps all the same, beyond the other's share. */
   readonly minimum: number;
 }
 
-/** Whether a connection that is free is to be closed, so that another login, which wants more than it has, gets its place. */
-export function yields(slot: Slot, account: Account, { share, minimum }: Division, now: number): boolean {
-  const { held, queue } = slot.account;
+/**
+ * Whether a connection that is free is to be closed, so that another login, which wants more than it has, gets its place. Two logins of a user are compared
+ * with each other; of different users, what the users have together; and the pool's own login with all others together.
+ */
+export function yields(slot: Slot, account: Account, { size, minimum }: Division, now: number): boolean {
+  const { share, queue, held } = slot.account;
+  const [theirs, mine] = Share.rivals(share, account.share);
   if (queue.length > 0) {
     // Nobody gets what they would have to give back at once.
-    return held - account.held >= 2 || (account.held === 0 && now - slot.since >= turn);
+    return theirs.held - mine.held >= 2 || (mine.held === 0 && now - slot.since >= turn);
   }
-  if (account.held < share) return true;
+  if (mine.held < mine.fairOf(size)) return true;
   if (held <= minimum) return false;
   return slot.idleSince > 0 && now - slot.idleSince >= kept;
+}
+
+/** Who has less comes first: negative where that is `one`. */
+export function compareNeed(one: Account, other: Account): number {
+  const [mine, theirs] = Share.rivals(one.share, other.share);
+  return mine.held - theirs.held;
 }

@@ -68,7 +68,8 @@ test('a client that takes nothing is answered no further', () => {
     close: () => undefined,
   };
   const reader = new FrontendReader(1000);
-  const nobody = { key: '', user: '', database: '', queue: '', connect: () => Promise.reject(new Error('not asked')) };
+  const connect = () => Promise.reject(new Error('not asked'));
+  const nobody = { key: '', user: '', database: '', queue: '', share: '', connect };
   const session = new Session(nobody, peer, reader, {
     pool: door.pool,
     logins: { admission: () => ({}) },
