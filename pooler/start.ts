@@ -122,6 +122,8 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
     acquisitionTimeout: config.dbPoolAcquisitionTimeout * 1000,
     queueLength: config.queueLength,
     minimum: config.poolMin,
+    reserve: reserveOf(config),
+    ...(config.driverMaxPerUser !== null && { maxPerUser: config.driverMaxPerUser }),
     idleTimeout: config.dbPoolMaxIdletime * 1000,
     maxLifetime: config.dbPoolMaxLifetime * 1000,
     observe: (event) => observe({ kind: 'pool', event }),
@@ -175,6 +177,12 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
       await Promise.all([source.close(), pool.drain(timeout)]);
     },
   };
+}
+
+/** How many of its connections the pool keeps for each of its two doors: none where there is one, or a single connection. */
+export function reserveOf({ dbPool, driverPort, poolReserve }: Config): number {
+  if (driverPort === null) return 0;
+  return Math.min(poolReserve ?? Math.ceil(dbPool / 10), Math.floor(dbPool / 2));
 }
 
 /** Where and how to connect, from `db-uri` and the PG* variables. Throws StartError. */

@@ -6,7 +6,7 @@ import { DriverSockets } from '../driver/sockets.ts';
 import { SqlEndpoint } from '../driver/sql.ts';
 import { Targets } from '../driver/targets.ts';
 import type { Observe } from '../observation.ts';
-import { connectionConfig, type Pooler } from '../start.ts';
+import { connectionConfig, type Pooler, reserveOf } from '../start.ts';
 import { certificate, checkReach, type KeyPair, usable } from './door.ts';
 import { listen } from './listen.ts';
 import { DRAIN_TIMEOUT, type Shutdown } from './shutdown.ts';
@@ -59,7 +59,7 @@ export async function openDriverDoor(
     logins,
     addressed: config.driverTargets.length > 0,
     maxSockets: config.driverMaxSockets,
-    maxPinned: config.driverMaxPinned ?? Math.floor(config.dbPool / 2),
+    maxPinned: config.driverMaxPinned ?? Math.floor((config.dbPool - reserveOf(config)) / 2),
     idleTransaction: config.driverIdleTransaction * 1000,
     checkReads: () => (source.current()?.config ?? config).sessionReset === 'full',
     maxMessage: config.maxBodySize,

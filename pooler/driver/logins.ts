@@ -49,8 +49,9 @@ export interface Verified {
 /** A verdict that somebody waits for. */
 interface Attempt {
   readonly verdict: Promise<Verified>;
-  /** Aborted when nobody waits any more. */
+  /** Aborted when nobody waits any more, or there is nothing left to wait for. */
   readonly given: Cancellation;
+  readonly verified: (found: Verified) => void;
   waiting: number;
 }
 
@@ -137,8 +138,9 @@ export class Logins {
   /** However many ask at the same time, the server is asked once. */
   #begin(login: Login, stranger: boolean): Attempt {
     const given = new Cancellation();
-    const verdict = stranger ? this.#askFor(login, given) : this.#ask(login, given);
-    const attempt: Attempt = { verdict, given, waiting: 0 };
+    const known = Promise.withResolvers<Verified>();
+    const verdict = Promise.race([known.promise, stranger ? this.#askFor(login, given) : this.#ask(login, given)]);
+    const attempt: Attempt = { verdict, given, verified: known.resolve, waiting: 0 };
     this.#attempts.set(login.key, attempt);
     const over = (): void => this.#forget(login.key, attempt);
     verdict.then(over, over);
@@ -147,6 +149,12 @@ export class Logins {
 
   #forget(key: string, attempt: Attempt): void {
     if (this.#attempts.get(key) === attempt) this.#attempts.delete(key);
+  }
+
+  #learnt(key: string, found: Verified): void {
+    const attempt = this.#attempts.get(key);
+    attempt?.verified(found);
+    attempt?.given.abort();
   }
 
   async #askFor(login: Login, signal: CancelSignal): Promise<Verified> {
@@ -175,7 +183,10 @@ export class Logins {
     const since = Date.now();
     try {
       const connection = await connect(this.#configOf(target, credentials));
-      this.#verified.set(key, { since, parameters: new Map(connection.parameters) });
+      const found = { since, parameters: new Map(connection.parameters) };
+      this.#verified.set(key, found);
+      // The pool may have other uses for its place: that is no reason to wait for the verdict.
+      setImmediate(() => this.#learnt(key, found));
       return connection;
     } catch (error) {
       if (isRefusal(error)) {

@@ -215,7 +215,7 @@ export class Pool {
 
   /** Whether one more may wait. Those for whom a connection is on its way, or could be, are not counted. */
   #hasRoom({ account, key }: Waiter): boolean {
-    const free = this.#queueLength + this.#roster.coming - this.#waiting;
+    const free = this.#queueLength + this.#roster.comingFor(account) - this.#waiting;
     return free > 0 && account.queue.lengthOf(key) < keysPart * free;
   }
 

@@ -1,13 +1,14 @@
 import type { Connection, ConnectionError, Flight } from '../wire/index.ts';
 import { Account } from './account.ts';
 import { jittered } from './backoff.ts';
+import { Hungry } from './hungry.ts';
 import { IdleSlots } from './idle.ts';
 import { Openings } from './openings.ts';
 import { Shares } from './share.ts';
 import { Slot } from './slot.ts';
 import { TurnQueue } from './turns.ts';
 import type { Login, PoolOptions } from './types.ts';
-import { compareNeed, kept, yields } from './yielding.ts';
+import { kept, yields } from './yielding.ts';
 
 /** Milliseconds after which an idle connection is asked whether it is still good before it carries a request. */
 const doubtful = 30_000;
@@ -35,12 +36,11 @@ export class Roster {
   generation = 0;
   readonly #options: PoolOptions;
   readonly #hooks: RosterHooks;
-  readonly #shares = new Shares();
+  readonly #shares: Shares;
   readonly #others = new Map<string, Account>();
   readonly #slots = new Set<Slot>();
   readonly #idle: IdleSlots;
-  /** Who may want more connections than they have, the one who has been waiting longest first. */
-  readonly #hungry = new Set<Account>();
+  readonly #hungry = new Hungry();
   readonly #openings: Openings;
   #closed = 0;
   #draining = false;
@@ -49,6 +49,7 @@ export class Roster {
   constructor(options: PoolOptions, hooks: RosterHooks) {
     this.#options = options;
     this.#hooks = hooks;
+    this.#shares = new Shares(options);
     this.own = this.#account(null, options);
     this.#openings = new Openings(this.own, options, {
       opened: (account, connection) => this.#opened(account, connection),
@@ -74,9 +75,9 @@ export class Roster {
     return this.#total === 0;
   }
 
-  /** Connections that are being opened, or could be. */
-  get coming(): number {
-    return this.#options.size - this.#slots.size;
+  /** Connections that are being opened for a login, or could be. */
+  comingFor({ share, opening }: Account): number {
+    return Math.min(share.room + opening, this.#options.size - this.#slots.size);
   }
 
   *accounts(): Iterable<Account> {
@@ -136,12 +137,12 @@ export class Roster {
       return true;
     }
     if (this.#others.size === 0) return false;
-    let next: Account | null = null;
-    for (const account of this.#hungry) {
-      if (account.wants <= 0 || account === slot.account || !this.#openings.mayOpen(account)) continue;
-      if (next !== null && compareNeed(account, next) >= 0) continue;
-      if (this.#yields(slot, account, now)) next = account;
-    }
+    const mayHave = (account: Account): boolean =>
+      account.wants > 0 &&
+      account !== slot.account &&
+      this.#openings.mayOpen(account) &&
+      this.#yields(slot, account, now);
+    const next = this.#hungry.first(mayHave);
     if (next === null) return false;
     this.#promise(slot, next);
     return true;
@@ -163,9 +164,9 @@ export class Roster {
 
   /** Opens those that are kept although nobody needs them. */
   warm(): void {
-    const { size, minimum = 0 } = this.#options;
+    const { minimum = 0 } = this.#options;
     const { own } = this;
-    while (!this.#draining && own.held < minimum && this.#total < size) {
+    while (!this.#draining && own.held < minimum && own.share.room > 0) {
       if (own.waits) return;
       this.#open(own);
     }
@@ -228,8 +229,8 @@ export class Roster {
 
   /** Whether a connection's place is to go to another login. */
   #yields(slot: Slot, account: Account, now: number): boolean {
-    const { size, minimum = 0 } = this.#options;
-    return yields(slot, account, { size, minimum: slot.account === this.own ? minimum : 0 }, now);
+    const { minimum = 0 } = this.#options;
+    return yields(slot, account, slot.account === this.own ? minimum : 0, now);
   }
 
   #makeRoom(account: Account): boolean {
@@ -244,9 +245,7 @@ export class Roster {
     slot.successor = account;
     slot.account.share.add(-1);
     this.#openings.begin(account);
-    // Whoever else waits comes first next time.
-    this.#hungry.delete(account);
-    this.#hungry.add(account);
+    this.#hungry.served(account);
     this.#idle.remove(slot);
     slot.retire();
   }
@@ -267,13 +266,13 @@ export class Roster {
   }
 
   #growAll(): void {
-    for (const account of [...this.#hungry].sort(compareNeed)) this.grow(account);
+    for (const account of this.#hungry.all()) this.grow(account);
     this.warm();
   }
 
   /** Opens a connection, if there is room or room can be made. */
   #tryAgain(account: Account): boolean {
-    if (this.#total >= this.#options.size) return this.#makeRoom(account);
+    if (account.share.room <= 0) return this.#makeRoom(account);
     this.#open(account);
     return true;
   }
@@ -287,6 +286,8 @@ export class Roster {
     const slot = new Slot(connection, account, this.#expiry(account), this.generation, this.#freed, this.#gone);
     this.#slots.add(slot);
     connection.observe(slot);
+    // Only now it is known to be its user's, and may be one too many.
+    if (account.share.room < 0) slot.retire();
     if (connection.state === 'idle') this.#hooks.freed(slot);
     this.#growAll();
   }

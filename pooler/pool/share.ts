@@ -7,10 +7,13 @@ export class Share {
   /** Into how many it is divided at the moment. */
   parts = 0;
   #within: Share | null;
+  readonly #limit: number;
   readonly #depth: number;
 
-  constructor(within: Share | null) {
+  /** `limit`: how many may be held in it, whatever its part would be. */
+  constructor(within: Share | null, limit = Number.POSITIVE_INFINITY) {
     this.#within = within;
+    this.#limit = limit;
     this.#depth = within === null ? 0 : within.#depth + 1;
   }
 
@@ -19,11 +22,29 @@ export class Share {
     for (let share: Share | null = this; share !== null; share = share.#within) share.held += count;
   }
 
-  /** Its part of a bound that everybody gets the same of. */
-  fairOf(bound: number): number {
-    let fair = bound;
-    for (let share = this.#within; share !== null; share = share.#within) fair /= Math.max(1, share.parts);
-    return Math.max(1, Math.floor(fair));
+  /** How many more may be held in it. */
+  get room(): number {
+    let room = Number.POSITIVE_INFINITY;
+    for (let share: Share | null = this; share !== null; share = share.#within) {
+      room = Math.min(room, share.#limit - share.held);
+    }
+    return room;
+  }
+
+  /** Whether one more may be held in it if one less is in the other. */
+  fitsFor(other: Share): boolean {
+    for (let share: Share | null = this; share !== null; share = share.#within) {
+      if (share.held >= share.#limit && !other.#isIn(share)) return false;
+    }
+    return true;
+  }
+
+  /** What it has where everybody has the same. */
+  get fair(): number {
+    let fair = 1;
+    let share: Share = this;
+    for (; share.#within !== null; share = share.#within) fair /= Math.max(1, share.#within.parts);
+    return Math.max(1, Math.floor(fair * share.#limit));
   }
 
   /** It belongs to another one from now on, beside the one that it was in. */
@@ -31,6 +52,12 @@ export class Share {
     if (this.#within !== null) this.#within.held -= this.held;
     this.#within = within;
     within.held += this.held;
+  }
+
+  #isIn(other: Share): boolean {
+    let share: Share | null = this;
+    while (share !== null && share !== other) share = share.#within;
+    return share !== null;
   }
 
   /** What two shares are parts of, one each, where they come together: the parts that are to be compared. */
@@ -45,20 +72,35 @@ export class Share {
   }
 }
 
+export interface SharesOptions {
+  /** The bound. */
+  readonly size: number;
+  /** How much of it the pool's own login and all others leave to each other; nothing by default. */
+  readonly reserve?: number;
+  /** How many a user may have; no limit by default. */
+  readonly maxPerUser?: number;
+}
+
 /**
  * How the bound is shared out: half for the pool's own login and half for all others, if there are any; that half among users, and a
  * user's part among the logins that are the same user's. Logins that have never succeeded have one part together.
  */
 export class Shares {
-  readonly #whole = new Share(null);
   /** That of the pool's own login. */
-  readonly own: Share = new Share(this.#whole);
-  readonly #others = new Share(this.#whole);
-  readonly #unproven = new Share(this.#others);
+  readonly own: Share;
+  readonly #whole: Share;
+  readonly #others: Share;
+  readonly #unproven: Share;
   readonly #users = new Map<string, Share>();
+  readonly #maxPerUser: number | undefined;
 
-  constructor() {
+  constructor({ size, reserve = 0, maxPerUser }: SharesOptions) {
+    this.#whole = new Share(null, size);
+    this.own = new Share(this.#whole, size - reserve);
+    this.#others = new Share(this.#whole, size - reserve);
+    this.#unproven = new Share(this.#others);
     this.#whole.parts = 1;
+    this.#maxPerUser = maxPerUser;
   }
 
   /** That of a login that has not succeeded yet. */
@@ -70,7 +112,7 @@ export class Shares {
   prove(share: Share, user: string): void {
     let all = this.#users.get(user);
     if (all === undefined) {
-      all = new Share(this.#others);
+      all = new Share(this.#others, this.#maxPerUser);
       this.#users.set(user, all);
       this.#others.parts++;
       this.#whole.parts = 2;

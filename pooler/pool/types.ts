@@ -14,6 +14,13 @@ export type PoolOptions = {
   readonly queueLength?: number;
   /** Makes the queue of a login: who is served next; in turn by default, see TurnQueue. */
   readonly queue?: () => AdmissionQueue<Waiter>;
+  /**
+   * How many of the connections the pool's own login and all others leave to each other, so that neither can hold them all; none by
+   * default. Less than `size`.
+   */
+  readonly reserve?: number;
+  /** How many the logins of one user may have; no limit by default. */
+  readonly maxPerUser?: number;
   /** Connections of the pool's own login that are kept when idle; none by default. */
   readonly minimum?: number;
   /** Milliseconds after which an idle connection is closed; never by default. */

@@ -7,32 +7,20 @@ export const kept = 1000;
 /** Milliseconds that a login's only connection serves it before one that has none gets its place: logging in has its price. */
 const turn = 100;
 
-/** How the bound is divided at the moment. */
-export interface Division {
-  /** The pool's bound. */
-  readonly size: number;
-  /** How many the slot's login keeps all the same, beyond the other's share. */
-  readonly minimum: number;
-}
-
 /**
  * Whether a connection that is free is to be closed, so that another login, which wants more than it has, gets its place. Two logins of a user are compared
- * with each other; of different users, what the users have together; and the pool's own login with all others together.
+ * with each other; of different users, what the users have together; and the pool's own login with all others together. `minimum`: how
+ * many the slot's login keeps beyond the other's share.
  */
-export function yields(slot: Slot, account: Account, { size, minimum }: Division, now: number): boolean {
+export function yields(slot: Slot, account: Account, minimum: number, now: number): boolean {
   const { share, queue, held } = slot.account;
+  if (!account.share.fitsFor(share)) return false;
   const [theirs, mine] = Share.rivals(share, account.share);
   if (queue.length > 0) {
     // Nobody gets what they would have to give back at once.
     return theirs.held - mine.held >= 2 || (mine.held === 0 && now - slot.since >= turn);
   }
-  if (mine.held < mine.fairOf(size)) return true;
+  if (mine.held < mine.fair) return true;
   if (held <= minimum) return false;
   return slot.idleSince > 0 && now - slot.idleSince >= kept;
-}
-
-/** Who has less comes first: negative where that is `one`. */
-export function compareNeed(one: Account, other: Account): number {
-  const [mine, theirs] = Share.rivals(one.share, other.share);
-  return mine.held - theirs.held;
 }

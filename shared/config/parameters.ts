@@ -176,6 +176,7 @@ export const parameters = {
   driverDatabases: parameter<readonly string[]>('edgerest-driver-databases', [], commaList, { fixed: true }),
   driverHost: parameter('edgerest-driver-host', '127.0.0.1', string, { fixed: true }),
   driverIdleTransaction: parameter('edgerest-driver-idle-transaction', 60, integer(1, 2_000_000), { fixed: true }),
+  driverMaxPerUser: optional('edgerest-driver-max-per-user', integer(1, 10_000), { fixed: true }),
   driverMaxPinned: optional('edgerest-driver-max-pinned', integer(0, 10_000), { fixed: true }),
   driverMaxResponseSize: parameter(
     'edgerest-driver-max-response-size',
@@ -195,6 +196,7 @@ export const parameters = {
     fixed: true,
   }),
   poolMin: parameter('edgerest-pool-min', 0, integer(0, 10_000), { fixed: true }),
+  poolReserve: optional('edgerest-pool-reserve', integer(0, 10_000), { fixed: true }),
   poolerHost: parameter('edgerest-pooler-host', '127.0.0.1', string, { fixed: true }),
   poolerPort: parameter('edgerest-pooler-port', 3010, integer(0, 65535), { fixed: true }),
   poolerSecret: optional('edgerest-pooler-secret', secret, { ...both, fixed: true, secret: true }),

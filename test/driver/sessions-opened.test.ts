@@ -30,7 +30,7 @@ async function opened(env: Record<string, string> = {}): Promise<Opened> {
 }
 
 test('it lets transactions end before it closes', async () => {
-  const { process, connect } = await opened();
+  const { process, connect } = await opened({ PGRST_DB_POOL: '3' });
   const [{ client, ended }, idle] = [await connect(), await connect()];
   await client.query('begin');
   await idle.client.query('select 1');
