@@ -1,5 +1,7 @@
 /** Opening the driver's door, in whichever program it is asked for. */
+import type { IncomingMessage } from 'node:http';
 import type { Config } from '../../shared/config/resolve.ts';
+import { clientAddress } from '../../worker/adapters/node.ts';
 import { Logins } from '../driver/logins.ts';
 import { DriverServer } from '../driver/server.ts';
 import { DriverSockets } from '../driver/sockets.ts';
@@ -7,6 +9,7 @@ import { SqlEndpoint } from '../driver/sql.ts';
 import { Targets } from '../driver/targets.ts';
 import type { Observe } from '../observation.ts';
 import { connectionConfig, type Pooler, reserveOf } from '../start.ts';
+import { networkOf } from '../transaction/queue-key.ts';
 import { certificate, checkReach, type KeyPair, usable } from './door.ts';
 import { listen } from './listen.ts';
 import { DRAIN_TIMEOUT, type Shutdown } from './shutdown.ts';
@@ -44,8 +47,13 @@ export async function openDriverDoor(
     onRefused: ({ user, database }, reason) =>
       observe({ kind: 'driver', event: { type: 'login refused', user, database, reason } }),
   });
+  const from = (request: IncomingMessage): string => {
+    const address = clientAddress(request, config.behindProxy);
+    return address === null ? '' : (networkOf(address) ?? '');
+  };
   const sql = new SqlEndpoint({
     logins,
+    networkOf: from,
     maxRequest: config.maxBodySize,
     maxResponse: config.driverMaxResponseSize,
     alwaysResets: () => (source.current()?.config ?? config).sessionReset === 'full',
@@ -57,6 +65,7 @@ export async function openDriverDoor(
   const sockets = new DriverSockets({
     pool,
     logins,
+    networkOf: from,
     addressed: config.driverTargets.length > 0,
     maxSockets: config.driverMaxSockets,
     maxPinned: config.driverMaxPinned ?? Math.floor((config.dbPool - reserveOf(config)) / 2),

@@ -98,13 +98,13 @@ export class Logins {
   }
 
   /**
-   * Makes sure that the server accepts the password now, or did less than a minute ago. Rejects with a DriverError, PoolError or
+   * Makes sure that the server accepts the password now, or did less than a minute ago. `network`: where the client comes from, empty where that is not known. Rejects with a DriverError, PoolError or
    * ConnectionError: see failureOf. No request is read further, and no session begun, before this has been awaited.
    */
-  async verify(login: Login, signal?: CancelSignal): Promise<Verified> {
+  async verify(login: Login, network: string, signal?: CancelSignal): Promise<Verified> {
     const known = this.#verified.get(login.key);
     if (known !== undefined && Date.now() - known.since < LIFETIME) return known;
-    const attempt = this.#attempts.get(login.key) ?? this.#begin(login, known === undefined);
+    const attempt = this.#attempts.get(login.key) ?? this.#begin(login, known === undefined ? network : null);
     attempt.waiting++;
     const gone = (): void => {
       if (--attempt.waiting > 0) return;
@@ -127,19 +127,23 @@ export class Logins {
 
   /** How a login that has been verified is admitted to the pool. */
   admission(login: Login, signal?: CancelSignal, deadline?: number): Admission {
+    const known = this.#verified.get(login.key) !== undefined;
     return {
-      login: { key: login.key, user: login.share, connect: login.connect, lifetime: LIFETIME },
+      login: { key: login.key, user: login.share, known, connect: login.connect, lifetime: LIFETIME },
       key: login.queue,
       ...(signal !== undefined && { signal }),
       ...(deadline !== undefined && { deadline }),
     };
   }
 
-  /** However many ask at the same time, the server is asked once. */
-  #begin(login: Login, stranger: boolean): Attempt {
+  /** However many ask at the same time, the server is asked once. `network`: a stranger's; null for who has been here before. */
+  #begin(login: Login, network: string | null): Attempt {
     const given = new Cancellation();
     const known = Promise.withResolvers<Verified>();
-    const verdict = Promise.race([known.promise, stranger ? this.#askFor(login, given) : this.#ask(login, given)]);
+    const verdict = Promise.race([
+      known.promise,
+      network === null ? this.#ask(login, given) : this.#askFor(login, network, given),
+    ]);
     const attempt: Attempt = { verdict, given, verified: known.resolve, waiting: 0 };
     this.#attempts.set(login.key, attempt);
     const over = (): void => this.#forget(login.key, attempt);
@@ -157,8 +161,9 @@ export class Logins {
     attempt?.given.abort();
   }
 
-  async #askFor(login: Login, signal: CancelSignal): Promise<Verified> {
-    await this.#strangers.enter(login.key, login.user, signal);
+  async #askFor(login: Login, network: string, signal: CancelSignal): Promise<Verified> {
+    const stranger = { key: login.key, user: login.user, network };
+    await this.#strangers.enter(stranger, signal);
     let wrong = false;
     try {
       return await this.#ask(login, signal);
@@ -166,7 +171,7 @@ export class Logins {
       wrong = isRefusal(error);
       throw error;
     } finally {
-      this.#strangers.leave(wrong);
+      this.#strangers.leave(stranger, wrong);
     }
   }
 
@@ -191,7 +196,7 @@ export class Logins {
     } catch (error) {
       if (isRefusal(error)) {
         this.#verified.delete(key);
-        this.#strangers.failed(key, user);
+        this.#strangers.refused(key);
         this.#options.onRefused({ user, database }, error.message);
       }
       throw error;

@@ -12,6 +12,8 @@ import { SocketClient } from './session/socket-client.ts';
 export interface DriverSocketsOptions {
   readonly pool: Pick<Pool, 'acquire'>;
   readonly logins: Pick<Logins, 'find' | 'verify' | 'admission'>;
+  /** The network that a client comes from; empty where that is not known. */
+  readonly networkOf: (request: IncomingMessage) => string;
   /** Whether a client may say which of the servers on the list it means: /v1?address=. */
   readonly addressed: boolean;
   /** How many sockets may be open, and of them keep a connection to themselves. */
@@ -81,7 +83,10 @@ export class DriverSockets {
     if (typeof found === 'string') refuse(socket, found);
     else if (this.#closing) refuse(socket, '503 Service Unavailable');
     else if (this.#clients.size >= this.#options.maxSockets) refuse(socket, '503 Service Unavailable');
-    else this.#server.handleUpgrade(request, socket, head, (connected) => this.#accept(connected, socket, found));
+    else {
+      const origin = { ...found, network: this.#options.networkOf(request) };
+      this.#server.handleUpgrade(request, socket, head, (connected) => this.#accept(connected, socket, origin));
+    }
   }
 
   /** Ends every session between two transactions, and resolves when there are none; after `timeout` milliseconds it cuts them. */
@@ -97,10 +102,10 @@ export class DriverSockets {
     }).finally(() => clearTimeout(timer));
   }
 
-  #accept(connected: WebSocket, socket: Duplex, destination: Destination): void {
+  #accept(connected: WebSocket, socket: Duplex, origin: Destination & { readonly network: string }): void {
     const { logins, pool, maxMessage, idleTransaction, checkReads, onFault } = this.#options;
     const client = new SocketClient(connected, socket, {
-      ...destination,
+      ...origin,
       logins,
       pool,
       maxMessage,

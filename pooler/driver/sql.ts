@@ -13,6 +13,8 @@ import { leavesNothing, prepareOf } from './statement.ts';
 
 export interface SqlOptions {
   readonly logins: Logins;
+  /** The network that a request comes from; empty where that is not known. */
+  readonly networkOf: (request: IncomingMessage) => string;
   /** Bytes of a request's body, and of the results in an answer. */
   readonly maxRequest: number;
   readonly maxResponse: number;
@@ -91,7 +93,7 @@ export class SqlEndpoint {
       const found = this.#options.logins.find(parseCredentials(connectionStringOf(request)));
       user = found.user;
       // Nothing is read for somebody whose password is wrong.
-      await this.#options.logins.verify(found, gone);
+      await this.#options.logins.verify(found, this.#options.networkOf(request), gone);
       const asked = readRequest(await readBody(request, this.#options.maxRequest));
       const pieces = await this.#run(found, asked, headers, gone);
       sendJson(response, asked.kind === 'batch' ? [...id, ...batchHeaders(headers)] : id, pieces);

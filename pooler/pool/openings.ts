@@ -5,6 +5,8 @@ import type { PoolOptions } from './types.ts';
 
 /** Milliseconds that it is remembered how often a login has failed, after the time to try again has come. */
 const remembered = 2000;
+/** Milliseconds after a refusal for which no login that has never succeeded gets a place of others. */
+const spared = 1000;
 
 /** What becomes of attempts. */
 export interface OpeningHooks {
@@ -34,6 +36,8 @@ export class Openings {
   #connecting = 0;
   /** Those of logins that have never succeeded. They may take a part of the room only. */
   #unproven = 0;
+  /** When the server has last refused such a login, in milliseconds since the epoch. */
+  #refusedAt = 0;
   readonly #unprovenLimit: number;
 
   /** `own` is the pool's own login, which is known to be wanted. */
@@ -52,6 +56,14 @@ export class Openings {
   /** Whether the login may have one more on its way: anybody can ask for logins that do not exist. */
   mayOpen(account: Account): boolean {
     return account.proven || this.#unproven < this.#unprovenLimit;
+  }
+
+  /**
+   * Whether a connection of others may be closed for the login. For one that has never succeeded only where no other such login is on its
+   * way, and once a second after a refusal: wrong passwords cost nobody else's connections.
+   */
+  mayDisplace(account: Account, now: number): boolean {
+    return account.proven || (this.#unproven === 0 && now - this.#refusedAt >= spared);
   }
 
   /** One more is on its way; connect() follows when there is a place for its socket, or giveUp(). */
@@ -109,6 +121,7 @@ export class Openings {
     this.#observe?.({ type: 'connect-failed', error, retryIn, own: account === this.#own });
     if (account.undecided) return;
     if (final && account !== this.#own) {
+      if (!account.proven) this.#refusedAt = Date.now();
       account.failures = 0;
       account.stop();
       this.#hooks.shut(account);

@@ -87,10 +87,12 @@ export class Roster {
 
   accountOf(login: Login | undefined): Account {
     if (login === undefined) return this.own;
-    const known = this.#others.get(login.key);
-    if (known !== undefined) return known;
-    const account = this.#account(login, login);
-    this.#others.set(login.key, account);
+    let account = this.#others.get(login.key);
+    if (account === undefined) {
+      account = this.#account(login, login);
+      this.#others.set(login.key, account);
+      if (login.known === true) account.prove();
+    }
     return account;
   }
 
@@ -230,6 +232,7 @@ export class Roster {
   /** Whether a connection's place is to go to another login. */
   #yields(slot: Slot, account: Account, now: number): boolean {
     const { minimum = 0 } = this.#options;
+    if (!this.#openings.mayDisplace(account, now)) return false;
     return yields(slot, account, slot.account === this.own ? minimum : 0, now);
   }
 

@@ -37,6 +37,8 @@ export type Login = {
   readonly key: string;
   /** Whose it is: what all logins of a user have counts as that user's. By default each counts for itself. */
   readonly user?: string;
+  /** It is known to be right, from before: others must not pay for the attempts of those who are not. */
+  readonly known?: boolean;
   /** Logs in. Rejects with a ConnectionError, in finite time. */
   readonly connect: () => Promise<Connection>;
   /** Milliseconds after which a connection is replaced by a new login (up to a tenth less); the pool's own maxLifetime holds too. */

@@ -95,6 +95,7 @@ export function door(prefix: string, options: DoorOptions = {}): Door {
     const logins = new Logins({ pool, size, targets, connection, onRefused: (_, reason) => refused.push(reason) });
     const sql = new SqlEndpoint({
       logins,
+      networkOf: ({ headers }) => String(headers['x-forwarded-for'] ?? ''),
       maxRequest,
       maxResponse,
       alwaysResets: () => false,

@@ -4,7 +4,7 @@ import { Client, neon, neonConfig } from '@neondatabase/serverless';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { killAll } from '../../pooler/cli/program.fixture.ts';
-import { office, portOf } from '../operating/program.ts';
+import { ask, office, portOf } from '../operating/program.ts';
 import { uniqueName } from '../postgres.ts';
 
 const json = { 'Content-Type': 'application/json' };
@@ -30,6 +30,8 @@ async function opened(env: Record<string, string>) {
   const api = `http://127.0.0.1:${await portOf(process, 'API server')}`;
   neonConfig.fetchEndpoint = () => `http://127.0.0.1:${port}/sql`;
   return {
+    port,
+    metrics: async () => (await ask(await portOf(process, 'Admin server'), '/metrics')).text,
     read: async () => (await fetch(`${api}/item?select=id`)).status,
     nap: (signal: AbortSignal) =>
       fetch(`${api}/rpc/nap`, { method: 'POST', headers: json, body: '{"seconds": 600}', signal }).catch(() => null),
@@ -81,6 +83,30 @@ test('requests to the API that take long leave a connection to the endpoint', as
   expect((await client.query('select 2 as two')).rows).toEqual([{ two: 2 }]);
   over.abort();
   await Promise.all(naps);
+});
+
+test('wrong passwords close no connection of the API', async () => {
+  const { read, metrics, port } = await opened({ PGRST_DB_POOL: '4', PGRST_ADMIN_SERVER_PORT: '0' });
+  let going = true;
+  let read200 = 0;
+  const busy = Array.from({ length: 8 }, async () => {
+    while (going) if ((await read()) === 200) read200++;
+  });
+  const connects = async () => Number(/^edgerest_pool_connects_total (\d+)$/m.exec(await metrics())?.[1]);
+  while (read200 < 50) await sleep(10);
+  const before = await connects();
+  const guesses = await Promise.all(
+    Array.from({ length: 15 }, async (_, i) => {
+      const uri = open.database.uriAs(`guessed_${i}`, `guess-${i}`);
+      const headers = { 'Neon-Connection-String': uri };
+      return (await fetch(`http://127.0.0.1:${port}/sql`, { method: 'POST', headers, body: '{}' })).status;
+    }),
+  );
+  const after = await connects();
+  going = false;
+  await Promise.all(busy);
+  expect(new Set(guesses)).toEqual(new Set([400]));
+  expect(after - before).toBe(0);
 });
 
 test('with one connection they take turns', async () => {

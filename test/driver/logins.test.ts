@@ -37,6 +37,13 @@ async function somebody(
 
 const me = (uri: string) => neon(uri)`select current_user::text as me`;
 
+/** The same from somewhere. Gives the error, where it is one. */
+async function meFrom(network: string, uri: string): Promise<unknown> {
+  const headers = { 'Neon-Connection-String': uri, 'X-Forwarded-For': network };
+  const { json } = await open.ask({ query: 'select current_user::text as me' }, headers);
+  return json.rows ?? { code: json.code, message: json.message };
+}
+
 describe('a refusal', () => {
   test('reads the same for an unknown user, a wrong password and a user who may not log in', async () => {
     const barred = uniqueName('barred');
@@ -180,21 +187,31 @@ describe('guessing', () => {
     expect([...codes]).toEqual(['28P01']);
   });
 
-  test('at one user is slowed down, for as long as it goes on', async () => {
+  test('from one network lets those of another one in', async () => {
+    let refused = 0;
+    const guesses = Array.from({ length: 30 }, (_, i) =>
+      meFrom('there', open.uri({ user: `guesser_${i}`, password: 'x' })).then(() => refused++),
+    );
+    await expect.poll(() => refused).toBeGreaterThan(0);
     const other = await somebody('right');
-    const guess = (i: number) =>
-      me(open.uri({ user: other.name, password: `guess-${i}` })).catch(
-        ({ code, message }: Error & { code: string }) => ({
-          code,
-          message,
-        }),
-      );
+    expect(await meFrom('here', other.uri)).toEqual([{ me: other.name }]);
+    expect(refused).toBeLessThan(20);
+    await Promise.all(guesses);
+    await other.drop();
+  });
+
+  test('at one user is slowed down, for as long as it goes on, but nowhere else', async () => {
+    const other = await somebody('right');
+    const guess = (i: number) => meFrom('there', open.uri({ user: other.name, password: `guess-${i}` }));
     const before = open.refused.length;
     const guesses = await Promise.all(Array.from({ length: 40 }, (_, i) => guess(i)));
     expect(open.refused.length - before).toBeLessThan(30);
     expect(guesses).toContainEqual({ code: '53300', message: 'too many wrong passwords were tried for this user' });
-    later(21_000);
-    expect(await me(other.uri)).toEqual([{ me: other.name }]);
+    expect(await meFrom('there', other.uri)).toMatchObject({ code: '53300' });
+    expect(await meFrom('here', other.uri)).toEqual([{ me: other.name }]);
+    await open.database.sql`select pg_terminate_backend(pid) from pg_stat_activity where usename = ${other.name}`;
+    later(56_000);
+    expect(await meFrom('there', other.uri)).toEqual([{ me: other.name }]);
     await other.drop();
   });
 

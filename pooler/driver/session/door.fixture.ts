@@ -77,6 +77,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   });
   const faults: unknown[] = [];
   const sockets = new DriverSockets({
+    networkOf: () => '',
     addressed: targets.length > 0,
     maxSockets: 1000,
     maxPinned: Math.max(1, size - 2),

@@ -22,6 +22,8 @@ export interface GreetingOptions {
   /** The server that the client's address means. */
   readonly host: string;
   readonly port: number;
+  /** Where the client comes from; empty where that is not known. */
+  readonly network: string;
   /** The client is who it says. `parameters`: what the server reports to such a session. */
   readonly onVerified: (login: Login, parameters: ReadonlyMap<string, string>) => void;
   /** Told of what is a mistake of ours. */
@@ -109,12 +111,12 @@ export class Greeting {
   }
 
   async #verify({ user, database, applicationName, options }: Startup, password: string): Promise<void> {
-    const { logins, host, port, onVerified } = this.#options;
+    const { logins, host, port, network, onVerified } = this.#options;
     try {
       if (password === '') throw driverError('28P01', `password authentication failed for user "${user}"`);
       const secret = new Secret(password);
       const login = logins.find({ host, port, user, password: secret, database, applicationName, options });
-      const { parameters } = await logins.verify(login, this.#given);
+      const { parameters } = await logins.verify(login, network, this.#given);
       if (!this.#given.aborted) onVerified(login, parameters);
     } catch (error) {
       if (!this.#given.aborted) this.#refuse(failureOf(error, user), error);
