@@ -1,37 +1,16 @@
 /** The API in a Durable Object, whose requests share one socket to the pooler. */
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import { Miniflare } from 'miniflare';
 import { afterEach, expect, test } from 'vitest';
 import { freePort } from '../cluster.ts';
 import { FaultProxy } from '../faults/proxy.ts';
 import { type Answer, ask } from './client.ts';
 import { createEdgeDatabase, poolerSecret } from './database.ts';
+import { startObject } from './object.ts';
 import { startProgram } from './program.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
-
-async function startObject(poolerUrl: string): Promise<URL> {
-  const bundle = await build({
-    entryPoints: [fileURLToPath(new URL('./durable-object.fixture.ts', import.meta.url))],
-    bundle: true,
-    write: false,
-    format: 'esm',
-    target: 'es2024',
-  });
-  const miniflare = new Miniflare({
-    modules: true,
-    script: bundle.outputFiles[0]?.text ?? '',
-    compatibilityDate: '2026-07-30',
-    durableObjects: { API: 'Api' },
-    bindings: { EDGEREST_POOLER_URL: poolerUrl, EDGEREST_POOLER_SECRET: poolerSecret },
-  });
-  cleanups.push(() => miniflare.dispose());
-  return await miniflare.ready;
-}
 
 test('requests share a socket, also after their pooler was started anew', async () => {
   const database = await createEdgeDatabase();
@@ -41,9 +20,10 @@ test('requests share a socket, also after their pooler was started anew', async 
   let pooler = await startProgram('pooler', variables, port);
   cleanups.push(() => pooler.stop());
   const proxy = new FaultProxy(port);
-  const url = await startObject(`ws://127.0.0.1:${await proxy.listen()}`);
+  const object = await startObject(`ws://127.0.0.1:${await proxy.listen()}`, poolerSecret);
+  cleanups.push(() => object.stop());
   cleanups.push(() => proxy.close());
-  const api = url.href.replace(/\/$/, '');
+  const api = object.url;
 
   const burst = async (name: string): Promise<void> => {
     const answers = Array.from({ length: 60 }, async (_, n): Promise<Answer> => {

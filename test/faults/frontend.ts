@@ -5,11 +5,14 @@ export class FrontendCounter {
   /** Messages by their type's letter. */
   readonly messages = new Map<string, number>();
   /** Null until the first message has told. */
-  kind: 'session' | 'cancel' | 'ssl' | null = null;
+  kind: 'session' | 'cancel' | 'ssl' | 'encrypted' | null = null;
   #pending: Buffer = Buffer.alloc(0);
   #skip = 0;
 
   take(chunk: Buffer): void {
+    // A TLS handshake begins with its record's type (22), a startup message with the first byte of its length.
+    if (this.kind === 'ssl' && this.#pending.length === 0 && chunk[0] !== 0) this.kind = 'encrypted';
+    if (this.kind === 'encrypted') return;
     let at = Math.min(this.#skip, chunk.length);
     this.#skip -= at;
     let bytes = Buffer.concat([this.#pending, chunk.subarray(at)]);

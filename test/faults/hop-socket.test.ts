@@ -9,12 +9,12 @@ import { Pooler } from '../../worker/hop/poolers.ts';
 import { SocketHop } from '../../worker/hop/socket.ts';
 import { SOCKET_TIMES } from '../../worker/hop/socket-connection.ts';
 import { listening } from '../listening.ts';
-import { patience, SEED, share } from './amount.ts';
+import { Progress, patience, SEED, share } from './amount.ts';
 import { FaultProxy } from './proxy.ts';
 import { Random } from './random.ts';
 
 const secret = 's'.repeat(32);
-const RUNS = share(0.1, 'transactions over WebSockets');
+const RUNS = share(0.1);
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -98,9 +98,11 @@ test('transactions find out what became of them', { timeout: patience(RUNS) }, a
   const known = poolers.map(({ hop }) => new Pooler(hop));
   const kinds = new Map<string, number>();
   let next = 0;
+  const progress = new Progress('transactions over WebSockets', RUNS);
 
   const one = async (n: number): Promise<void> => {
     const nonce = `nonce ${n}`;
+    progress.count();
     const isWrite = random.chance(0.5);
     const padding = random.chance(0.1) ? random.below(400_000) : random.below(500);
     const length = random.chance(0.1) ? random.below(400_000) : random.below(500);

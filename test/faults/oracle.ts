@@ -3,6 +3,7 @@ import type postgres from 'postgres';
 import type { Pool } from '../../pooler/pool/index.ts';
 import { PoolError } from '../../pooler/pool/index.ts';
 import { ConnectionError, type Flight, type FlightResult, type FlightStatement } from '../../pooler/wire/index.ts';
+import { Progress } from './amount.ts';
 import type { Random } from './random.ts';
 
 /** What a request does, and what must become of the row that it writes, if it does. */
@@ -47,6 +48,7 @@ export class Oracle {
   readonly #roles: readonly [string, ...string[]];
   readonly #random: Random;
   readonly #run: string;
+  readonly #progress: Progress;
   #number = 0;
   #completed = 0;
   #failed = 0;
@@ -58,7 +60,9 @@ export class Oracle {
   /** Rows of whose requests nobody knows the outcome. */
   readonly #unknown = new Set<string>();
 
-  constructor(pool: Pool, roles: readonly [string, ...string[]], random: Random, run: string) {
+  /** `run` begins every nonce; so many requests are meant to be made. */
+  constructor(pool: Pool, roles: readonly [string, ...string[]], random: Random, run: string, requests: number) {
+    this.#progress = new Progress(`flights with ${run.replaceAll('_', ' ')}`, requests);
     this.#pool = pool;
     this.#roles = roles;
     this.#random = random;
@@ -68,6 +72,7 @@ export class Oracle {
   /** Sends one request and judges its answer. Never rejects. */
   async request(): Promise<void> {
     const nonce = `${this.#run}-${this.#number++}`;
+    this.#progress.count();
     const role = this.#random.pick(this.#roles);
     const kind = this.#random.pick(kinds);
     const claims = JSON.stringify({ role, nonce });

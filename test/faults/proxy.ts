@@ -12,8 +12,23 @@ import type { Random } from './random.ts';
  * - `half-close`: the receiver sees the end of the stream, while the other direction still works.
  * - `freeze`: nothing arrives any more and nobody is told.
  * - `garbage`: bytes that nobody sent.
+ * - `change`: a byte arrives as another one.
+ * - `repeat`: the same bytes arrive twice.
+ * - `omit`: bytes do not arrive, those behind them do.
+ *
+ * The last three are nothing that TCP does by itself: somebody on the way does, and without TLS nobody can tell.
  */
-export type Fault = 'delay' | 'bytes' | 'reset' | 'cut' | 'half-close' | 'freeze' | 'garbage';
+export type Fault =
+  | 'delay'
+  | 'bytes'
+  | 'reset'
+  | 'cut'
+  | 'half-close'
+  | 'freeze'
+  | 'garbage'
+  | 'change'
+  | 'repeat'
+  | 'omit';
 
 export type FaultOptions = {
   /** Taken in turn. */
@@ -173,5 +188,18 @@ async function deliver(
       to.write(Buffer.from(Array.from({ length: 9 }, () => random?.below(256) ?? 0)));
       to.write(chunk);
       return;
+    case 'change': {
+      const at = random?.below(chunk.length) ?? 0;
+      to.write(chunk.with(at, (chunk[at] ?? 0) ^ (1 + (random?.below(255) ?? 0))));
+      return;
+    }
+    case 'repeat':
+      to.write(chunk);
+      to.write(chunk);
+      return;
+    case 'omit':
+      return;
+    default:
+      fault satisfies never;
   }
 }

@@ -8,7 +8,7 @@ import { type Fault, FaultProxy } from './proxy.ts';
 import { Random } from './random.ts';
 import { SocketCount } from './sockets.ts';
 
-const flights = share(0.04, 'flights with each schedule');
+const flights = share(0.02, 300);
 const size = 4;
 const clients = 12;
 
@@ -101,7 +101,7 @@ describe('every answer is its own request’s, and only what was answered is in 
   test.each(schedules)('with %s', { timeout: patience(flights) }, async (name, faults, interval) => {
     await behindProxy(async (pool, proxy) => {
       const random = new Random(SEED);
-      const oracle = new Oracle(pool, roles, new Random(SEED + 1), name.replaceAll(' ', '_'));
+      const oracle = new Oracle(pool, roles, new Random(SEED + 1), name.replaceAll(' ', '_'), flights);
       proxy.inject({ faults, interval, random });
       // A frozen link tells nobody: somebody has to lose patience.
       const impatience = setInterval(() => proxy.thaw(), 500);

@@ -52,7 +52,7 @@ const KINDS: readonly [Kind, ...Kind[]] = [
   ...(['leaves state', 'leaves state', 'leaves state', 'leaves state', 'prepares'] as const),
 ];
 
-const requests = share(0.5, 'requests of two roles on the same connections');
+const requests = share(0.6);
 
 test('each answer is its own request’s, and nothing is left for the next one', {
   timeout: patience(requests),
@@ -66,6 +66,7 @@ test('each answer is its own request’s, and nothing is left for the next one',
     kinds: KINDS,
     expected: /^never$/,
     streams: false,
+    requests,
   });
   let left = requests;
   const caller = async (): Promise<void> => {

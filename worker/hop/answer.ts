@@ -9,6 +9,7 @@ import {
   RESULT_HEADER,
 } from '../../shared/hop/codec.ts';
 import type { TransactionOutcome } from '../../shared/hop/types.ts';
+import { ofLength } from './fixed-length.ts';
 
 /** Where the facts are, and what of the body is left. */
 interface Parts {
@@ -66,8 +67,9 @@ export async function readAnswer(response: Response): Promise<TransactionOutcome
         const body = length === 0 ? new Uint8Array(0) : null;
         return length === null || length === 0 ? { ok: true, snapshot, statements, body, length: 0 } : null;
       }
-      // The stream goes on to the client untouched: no chunk of it is looked at here.
-      return { ok: true, snapshot, statements, body: parts.body, length };
+      // The stream goes on to the client untouched: no chunk of it is looked at here, but for a preamble in front.
+      const body = result === PREAMBLE ? ofLength(parts.body, length) : parts.body;
+      return { ok: true, snapshot, statements, body, length };
     }
   }
   await parts?.body?.cancel();

@@ -3,6 +3,7 @@ import type { CancelSignal } from '../../shared/hop/cancellation.ts';
 import { decodeFailure, decodeResult } from '../../shared/hop/codec.ts';
 import { encodeCredit, encodeFrame, FRAME_SIZE, readAnswerFrame, WINDOW } from '../../shared/hop/frames.ts';
 import type { TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
+import { ofLength } from './fixed-length.ts';
 import { cancelled, transportFailure } from './pooler-client.ts';
 
 /** The socket, as its streams use it. */
@@ -146,7 +147,7 @@ export class ClientStream {
     }
     if (length === null) return false;
     this.#missing = length;
-    this.#answered({ ok: true, snapshot, statements, body: this.#bodyStream(), length });
+    this.#answered({ ok: true, snapshot, statements, body: ofLength(this.#bodyStream(), length), length });
     return body.length === 0 || this.body(body, false);
   }
 

@@ -2,10 +2,10 @@
 import { Agent, request } from 'node:http';
 import type { Question } from './questions.ts';
 
-/** `lost`: there is no whole answer. `impatient`: the client has waited long enough and gone away. */
+/** `lost`: there is no whole answer, but perhaps its beginning. `impatient`: the client has waited long enough and gone away. */
 export type Answer =
   | { readonly kind: 'answered'; readonly status: number; readonly text: string }
-  | { readonly kind: 'lost'; readonly status: number | null; readonly reason: string }
+  | { readonly kind: 'lost'; readonly status: number | null; readonly reason: string; readonly text: string }
   | { readonly kind: 'impatient' };
 
 export class HttpClient {
@@ -32,10 +32,13 @@ export class HttpClient {
       });
       const leaving = setTimeout(() => {
         if (leavesAfter === null) resolve({ kind: 'impatient' });
-        asked.destroy(new Error('left'));
+        // Of a connection that is only closed workerd says nothing to the worker.
+        if (leavesAfter === null) asked.socket?.resetAndDestroy();
+        else asked.destroy(new Error('left'));
       }, leavesAfter ?? this.#patience);
       let status: number | null = null;
-      const lost = (error: Error) => resolve({ kind: 'lost', status, reason: error.message });
+      let text = '';
+      const lost = (error: Error) => resolve({ kind: 'lost', status, reason: error.message, text });
       asked.on('error', lost).on('close', () => {
         clearTimeout(leaving);
         lost(new Error('closed'));
@@ -43,7 +46,6 @@ export class HttpClient {
       asked.on('response', (response) => {
         status = response.statusCode ?? 0;
         const answered = status;
-        let text = '';
         response
           .setEncoding('utf8')
           .on('data', (chunk: string) => {

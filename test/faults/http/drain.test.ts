@@ -42,6 +42,7 @@ test.each(['serve', 'two halves'] as const)('%s', { timeout: 60_000 }, async (to
     kinds: ['read', 'view', 'write', 'write', 'bulk', 'bump', 'guarded', 'leaves state'],
     expected: /^503 (EDGE008|PGRST00[012])$/,
     streams: false,
+    requests: 200,
   });
   // Whoever is refused goes elsewhere.
   const caller = async (): Promise<void> => {

@@ -14,7 +14,7 @@ export const PASSWORD = 'the-password-of-the-fault-tests';
  * - `counter`: rows that everybody wants to lock; `bump` counts in them.
  * - `shape`: what DDL is done to.
  * - `me`: who asks, for plain reads: no function is called for it.
- * - functions that answer late, too late, with a lot, or leave all there is to leave in a session.
+ * - functions that answer late, too late, with a lot, also in the head, or leave all there is to leave in a session.
  */
 export const ledgerSchema = ({ login, roles }: Names): string => `
   create role ${login} login noinherit password '${PASSWORD}';
@@ -37,6 +37,9 @@ export const ledgerSchema = ({ login, roles }: Names): string => `
   create function api.whoami(nonce text, size int default 0) returns json language sql stable return json_build_object(
     'nonce', nonce, 'who', current_user, 'claims', current_setting('request.jwt.claims'),
     'header', current_setting('request.headers')::json ->> 'x-nonce', 'filler', repeat('x', size));
+  -- With more in the head than some proxies let pass.
+  create function api.headed(nonce text, size int) returns json language sql stable begin atomic;
+    select api.whoami(nonce, size) where set_config('response.headers', json_build_array(json_build_object('X-Filler', repeat('h', 9000)))::text, true) <> ''; end;
   create function api.nap(nonce text, seconds float) returns text language sql volatile begin atomic;
     insert into api.ledger (nonce) values (nonce); select nonce from pg_sleep(seconds); end;
   create function api.late(nonce text) returns text language sql volatile set statement_timeout = '20ms' begin atomic;

@@ -1,5 +1,6 @@
 /** Asks over HTTP, and knows what every answer has to be and which rows may be in the database when everything is over. */
 import type postgres from 'postgres';
+import { Progress } from '../amount.ts';
 import type { Random } from '../random.ts';
 import type { Answer } from './client.ts';
 import { type Kind, type Question, question } from './questions.ts';
@@ -29,10 +30,13 @@ export interface OracleOptions {
   readonly expected: RegExp;
   /** Whether the bodies of all answers stream, so that any may break off: those of a worker that is not in the pooler's process. */
   readonly streams: boolean;
+  /** How many requests are meant to be made. */
+  readonly requests: number;
 }
 
 export class HttpOracle {
   readonly #options: OracleOptions;
+  readonly #progress: Progress;
   #number = 0;
   #good = 0;
   #givenUp = 0;
@@ -47,6 +51,7 @@ export class HttpOracle {
 
   constructor(options: OracleOptions) {
     this.#options = options;
+    this.#progress = new Progress(`requests, ${options.run.replaceAll('_', ' ')}`, options.requests);
   }
 
   /** Sends one request and judges its answer: true where it is as without any fault. Never rejects. */
@@ -55,6 +60,7 @@ export class HttpOracle {
     const nonce = `${run}-${this.#number++}`;
     const asked = question(random.pick(kinds), nonce, random.pick(roles), random);
     const answer = await ask(asked);
+    this.#progress.count();
     const good = this.#judge(asked, answer);
     // As a client would: otherwise all requests are used up while something is away.
     if (!good) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -116,9 +122,11 @@ export class HttpOracle {
     if (answer.kind === 'lost') {
       const { kind } = asked;
       // The client's own doing; or an answer that had begun when its source was lost.
-      const begun = answer.status !== null && answer.status < 300 && (kind === 'large' || this.#options.streams);
+      const begun = answer.status !== null && answer.status < 300 && (isLarge(kind) || this.#options.streams);
       const allowed = kind === 'abandoned' || begun;
       if (!allowed) this.#mistakes.push(`${kind} ${asked.nonce}: lost (${answer.status}), ${answer.reason}`);
+      if (begun && !couldBegin(answer.text))
+        this.#mistakes.push(`${kind} ${asked.nonce}: broken off behind ${shown(answer.text)}`);
       this.#uncertain(asked);
       return kind === 'abandoned';
     }
@@ -131,7 +139,11 @@ export class HttpOracle {
     this.#failed.set(error, (this.#failed.get(error) ?? 0) + 1);
     if (!this.#options.expected.test(error))
       this.#mistakes.push(`${asked.kind} ${asked.nonce}: ${answer.status} ${answer.text}`);
-    if (code === 'EDGE002') this.#uncertain(asked);
+    if (code === 'EDGE002') {
+      if (asked.method === 'GET')
+        this.#mistakes.push(`${asked.kind} ${asked.nonce}: a read has no outcome to be unknown`);
+      this.#uncertain(asked);
+    }
     return false;
   }
 
@@ -139,7 +151,7 @@ export class HttpOracle {
     const { kind, nonce, role, writes } = asked;
     if (asked.refusal !== null) this.#mistakes.push(`${kind} ${nonce}: was to be refused, and got ${answer.status}`);
     else if (!isAnswer(asked, answer.text))
-      this.#mistakes.push(`${kind} ${nonce} of ${role}: answered with ${answer.text.slice(0, 300)}`);
+      this.#mistakes.push(`${kind} ${nonce} of ${role}: answered with ${shown(answer.text)}`);
     else this.#good++;
     if (kind === 'shape') this.#shapes.add(nonce);
     else if (writes === 'always') this.#written.set(nonce, role);
@@ -152,6 +164,16 @@ export class HttpOracle {
     if (kind === 'bump') this.#bumpsUnknown++;
   }
 }
+
+/** Whether the body streams: large ones do in any program. */
+export const isLarge = (kind: Kind): boolean => kind === 'large' || kind === 'headed';
+
+/** The beginning and the end of a text, which may be long. */
+const shown = (text: string): string => (text.length < 600 ? text : `${text.slice(0, 300)} … ${text.slice(-300)}`);
+
+/** Whether an answer may begin so: all of them are in ASCII, and a filler is of one letter. */
+const couldBegin = (text: string): boolean =>
+  /^[\x20-\x7e\n]*$/.test(text) && /^(?!.*"filler" : "(?!x*("|$)))/s.test(text);
 
 function isAnswer({ answer }: Question, text: string): boolean {
   try {

@@ -8,6 +8,7 @@ export type Kind =
   | 'read'
   | 'view'
   | 'large'
+  | 'headed'
   | 'write'
   | 'bulk'
   | 'guarded'
@@ -102,10 +103,14 @@ export function question(kind: Kind, nonce: string, role: string, random: Random
       return made({ ...get('/me'), answer: (json) => isOwn(first(json), role, nonce) });
     case 'leftovers':
       return made({ ...get('/through_view'), answer: (json) => JSON.stringify(json) === '[{"left":{}}]' });
-    case 'large': {
+    case 'large':
+    case 'headed': {
       const size = 50_000 + random.below(200_000);
       const filled = (json: unknown) => field(json, 'filler') === 'x'.repeat(size) && isOwn(json, role, nonce);
-      return made({ ...get(`/rpc/whoami?nonce=${nonce}&size=${size}`), answer: filled });
+      return made({
+        ...get(`/rpc/${kind === 'large' ? 'whoami' : 'headed'}?nonce=${nonce}&size=${size}`),
+        answer: filled,
+      });
     }
     case 'write':
       return made(write({ nonce }));

@@ -20,6 +20,7 @@ export const ORDINARY: readonly [Kind, ...Kind[]] = [
   'read',
   'view',
   'large',
+  'headed',
   'write',
   'write',
   'bulk',
@@ -74,7 +75,8 @@ export async function run(system: System, place: Place, sql: postgres.Sql, optio
     run: name,
     kinds,
     expected,
-    streams: system.hop !== null,
+    streams: system.isApart,
+    requests,
   });
   let over = false;
   let happened = 0;

@@ -12,8 +12,8 @@ import type { Kind } from './questions.ts';
 import { BackendCount, failures, insist, ORDINARY, type Run, run } from './run.ts';
 import { BOUND, type Place, type System, startSystem } from './system.ts';
 
-const SHARE = 0.012;
-const TIMEOUT = patience(share(SHARE, 'requests with each schedule'));
+const requests = share(0.006, 120);
+const TIMEOUT = patience(requests);
 
 const names: Names = { login: 'faults_login', roles: ['alice', 'bob', 'carol'] };
 
@@ -166,11 +166,11 @@ describe.each(['serve', 'two halves'] as const)('%s', (topology) => {
     expect(count.most).toBeLessThanOrEqual(BOUND);
   });
 
-  test.each(schedules)('$what', { timeout: TIMEOUT }, async (schedule) => {
-    const { what, kinds, expected, certain, every, times, happens, mend } = schedule;
+  test.each(schedules.map((each) => [each.what, each] as const))('%s', { timeout: TIMEOUT }, async (_, schedule) => {
+    const { kinds, expected, certain, every, times, happens, mend } = schedule;
     const options: Run = {
       name: `${topology}_${schedules.indexOf(schedule)}`.replaceAll(' ', '_'),
-      requests: share(SHARE, `requests to ${topology} while ${what}`),
+      requests,
       ...(kinds && { kinds }),
       expected,
       fault: {

@@ -8,10 +8,10 @@ import { type Program, startProgram } from '../../edge/program.ts';
 import { FaultProxy } from '../proxy.ts';
 import { type Names, PASSWORD } from './ledger.ts';
 import { JWT_SECRET } from './questions.ts';
-import { startNodeWorker } from './worker.ts';
+import { type Apart, startWorker } from './workers.ts';
 
-/** `serve`: both halves in one process. `two halves`: a worker in Node and a pooler, with a link between them that can fail too. */
-export type Topology = 'serve' | 'two halves';
+/** `serve`: both halves in one process. `edge`: the worker in workerd beside it. Else two halves with a link between them that can fail too. */
+export type Topology = 'serve' | 'edge' | Apart;
 
 export const POOL_SIZE = 4;
 /** Connections beside the pool's: for LISTEN and for the schema cache. */
@@ -25,6 +25,8 @@ export interface Place {
   readonly port: number;
   readonly database: string;
   readonly names: Names;
+  /** The connection string's parameters for TLS with a server whose certificate is for `localhost`; without TLS by default. */
+  readonly tls?: Readonly<Record<string, string>>;
 }
 
 export interface System {
@@ -32,8 +34,10 @@ export interface System {
   /** Where the API is. */
   readonly port: number;
   readonly toDatabase: FaultProxy;
-  /** Between worker and pooler; null in one process. */
+  /** Between worker and pooler; null where nothing can be between. */
   readonly hop: FaultProxy | null;
+  /** Whether the worker is not in the pooler's process: then it knows nothing of a body but its stream. */
+  readonly isApart: boolean;
   /** A program's metric, 0 where it has none of that name. */
   metric(name: string): Promise<number>;
   /** Waits until every connection of the pool is idle or closed. */
@@ -42,36 +46,46 @@ export interface System {
   stop(): Promise<number>;
 }
 
+function connectionString({ database, names, tls = { sslmode: 'disable' } }: Place, port: number): string {
+  const parameters = new URLSearchParams({ hostaddr: '127.0.0.1', connect_timeout: '2', ...tls });
+  return `postgresql://${names.login}:${PASSWORD}@localhost:${port}/${database}?${parameters}`;
+}
+
 /** Starts it and returns when it answers. */
 export async function startSystem(
   topology: Topology,
-  { port: databasePort, database, names }: Place,
+  place: Place,
   variables: Readonly<Record<string, string>> = {},
   /** A proxy takes connections for a pooler that takes none any more: without one the worker sees that. */
   proxied = true,
 ): Promise<System> {
   const folder = await mkdtemp(join(tmpdir(), 'edgerest-faults-'));
-  const toDatabase = new FaultProxy(databasePort);
+  const toDatabase = new FaultProxy(place.port);
   const proxyPort = await toDatabase.listen();
   const adminPort = await freePort();
   const file = join(folder, 'sockets');
-  const program = await startProgram(topology === 'serve' ? 'serve' : 'pooler', {
-    PGRST_DB_URI: `postgresql://${names.login}:${PASSWORD}@127.0.0.1:${proxyPort}/${database}?sslmode=disable&connect_timeout=2`,
+  const command = topology === 'serve' || topology === 'edge' ? topology : 'pooler';
+  const program = await startProgram(command, {
+    PGRST_DB_URI: connectionString(place, proxyPort),
     PGRST_DB_SCHEMAS: 'api',
-    PGRST_DB_ANON_ROLE: names.roles[0],
+    PGRST_DB_ANON_ROLE: place.names.roles[0],
     PGRST_DB_POOL: String(POOL_SIZE),
     PGRST_DB_TX_END: 'commit-allow-override',
     PGRST_JWT_SECRET: JWT_SECRET,
     PGRST_ADMIN_SERVER_HOST: '127.0.0.1',
     PGRST_ADMIN_SERVER_PORT: String(adminPort),
-    EDGEREST_POOLER_SECRET: SECRET,
+    ...(command === 'edge' ? {} : { EDGEREST_POOLER_SECRET: SECRET }),
+    // workerd writes to our own output, and every refused request would be a line.
+    ...(topology === 'serve' || topology === 'two halves' ? {} : { PGRST_LOG_LEVEL: 'crit' }),
     COUNT_SOCKETS_TO: String(proxyPort),
+    COUNT_SOCKETS_OVER: place.tls === undefined ? 'plain' : 'encrypted',
     COUNT_SOCKETS_FILE: file,
     NODE_OPTIONS: `--import=${new URL('./count-sockets.ts', import.meta.url).href}`,
     ...variables,
   });
   const programPort = Number(new URL(program.url).port);
-  const halves = topology === 'serve' ? null : await startWorker(programPort, proxied);
+  const worker =
+    topology === 'serve' || topology === 'edge' ? null : await startWorker(topology, programPort, SECRET, proxied);
   const metric = async (name: string): Promise<number> => {
     const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
     return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
@@ -83,42 +97,22 @@ export async function startSystem(
   };
   return {
     program,
-    port: halves?.port ?? programPort,
+    port: worker?.port ?? programPort,
     toDatabase,
-    hop: halves?.proxy ?? null,
+    hop: worker?.proxy ?? null,
+    isApart: topology !== 'serve',
     metric,
     idle: async () => {
       while ((await atWork()) > 0) await sleep(20);
     },
     stop: async () => {
-      await halves?.close();
+      await worker?.close();
       const code = await program.stop();
       await toDatabase.close();
       const most = Number(await readFile(file, 'utf8'));
       await rm(folder, { recursive: true });
       if (code !== 0) throw new Error(`ended with ${code}: ${program.said()}`);
       return most;
-    },
-  };
-}
-
-interface Worker {
-  readonly port: number;
-  readonly proxy: FaultProxy | null;
-  close(): Promise<void>;
-}
-
-/** A worker, and a proxy between it and the pooler. */
-async function startWorker(poolerPort: number, proxied: boolean): Promise<Worker> {
-  const proxy = proxied ? new FaultProxy(poolerPort) : null;
-  const hopPort = (await proxy?.listen()) ?? poolerPort;
-  const { port, close } = await startNodeWorker(`http://127.0.0.1:${hopPort}`, SECRET);
-  return {
-    port,
-    proxy,
-    close: async () => {
-      await close();
-      await proxy?.close();
     },
   };
 }
