@@ -54,8 +54,8 @@ export class MessageScanner {
   }
 
   /**
-   * Takes the first `length` bytes of a chunk, which may be overwritten afterwards, and returns what is to be passed on, in bytes of its
-   * own; null for nothing. Throws a ProtocolViolation.
+   * Takes the first `length` bytes of a chunk, and returns what is to be passed on; null for nothing. Both may be overwritten afterwards. Throws
+   * a ProtocolViolation.
    */
   push(chunk: Buffer, length: number): Buffer | null {
     if (this.#heldLength === 0) return this.#scan(chunk, length);
@@ -113,7 +113,7 @@ export class MessageScanner {
     cut(length, length);
     const [only] = parts;
     if (only === undefined) return null;
-    return parts.length === 1 ? Buffer.from(only) : Buffer.concat(parts);
+    return parts.length === 1 ? only : Buffer.concat(parts);
   }
 
   #hold(chunk: Buffer, start: number, end: number): void {

@@ -4,7 +4,7 @@ import type { FrontendMessage } from './frontend.ts';
 
 /** Who is at the other end of a loan. */
 export interface Holder extends Client {
-  /** Bytes for the client. Returns false while it does not take any more. */
+  /** Bytes for the client, which may be overwritten afterwards. Returns false while it does not take any more. */
   output(bytes: Buffer): boolean;
   /** Something was answered, or the server can take more. */
   moved(): void;

@@ -1,5 +1,6 @@
 /** The client's end of a session, as bytes. */
 export interface Peer {
+  /** The bytes may be overwritten afterwards. */
   send(bytes: Buffer): void;
   /** Bytes that the client has not taken. */
   readonly buffered: number;

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
+import { binaryFrame } from '../../frame.ts';
 import { answerPings } from '../../pings.ts';
 import type { Login } from '../logins.ts';
 import { authenticationOk, keyData, parameterStatus, readyIdle } from './answers.ts';
@@ -80,7 +81,7 @@ export class SocketClient implements Peer {
   }
 
   send(bytes: Buffer): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(bytes);
+    if (this.#socket.readyState === this.#socket.OPEN) this.#stream.write(binaryFrame(bytes));
   }
 
   pause(): void {

@@ -24,7 +24,7 @@ export interface TenancyOptions {
 export interface Tenant {
   /** It goes no further than to the end of a transaction. */
   readonly closing: boolean;
-  /** Bytes for the client. Returns false while it does not take any more. */
+  /** Bytes for the client, which may be overwritten afterwards. Returns false while it does not take any more. */
   output(bytes: Buffer): boolean;
   /** It has a connection now. */
   held(): void;
