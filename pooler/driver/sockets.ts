@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Pool } from '../pool/index.ts';
 import type { Logins } from './logins.ts';
+import { Changes } from './session/changes.ts';
 import { CancelKeys } from './session/keys.ts';
 import { Texts } from './session/names.ts';
 import { Pins } from './session/pins.ts';
@@ -52,6 +53,7 @@ export class DriverSockets {
   readonly #server: WebSocketServer;
   readonly #keys = new CancelKeys();
   readonly #texts = new Texts();
+  readonly #changes = new Changes();
   readonly #pins: Pins;
   readonly #clients = new Set<SocketClient>();
   #timer: NodeJS.Timeout | null = null;
@@ -114,6 +116,7 @@ export class DriverSockets {
       onFault,
       keys: this.#keys,
       texts: this.#texts,
+      changes: this.#changes,
       pins: this.#pins,
       onGone: () => {
         this.#clients.delete(client);

@@ -8,6 +8,7 @@ import {
   syncMessage,
 } from '../../wire/index.ts';
 import { closeComplete, commandComplete } from './answers.ts';
+import { type Changes, isChange } from './changes.ts';
 import { type FrontendMessage, stringAt } from './frontend.ts';
 import { type Asked, type Consequences, Ledger } from './ledger.ts';
 import type { Names, Texts } from './names.ts';
@@ -18,6 +19,7 @@ import type { Trail } from './trail.ts';
 export interface Client {
   readonly names: Names;
   readonly texts: Texts;
+  readonly changes: Changes;
   readonly trail: Trail;
   /** What the session's settings are known by; '' where it has none of its own. */
   readonly scope: string;
@@ -39,16 +41,21 @@ export class Exchange implements Onlooker {
   /** What the portal runs may make the server forget what is prepared; that is under way. */
   #forgetful = false;
   #forgetting = false;
+  /** The transaction has changed what texts mean, for itself: for others it does so at its end. */
+  #changed = false;
 
   constructor(lent: Lent, client: Client) {
     this.#lent = lent;
     this.#client = client;
-    this.#ledger = new Ledger((statement) => lent.statements.discard(statement));
-    this.#prepared = new PreparedStatements(lent, client.names, this.#ledger);
+    this.#ledger = new Ledger((statement) => {
+      lent.statements.discard(statement);
+      client.changes.happened();
+    });
+    this.#prepared = new PreparedStatements(lent, client.names, client.changes, this.#ledger);
   }
 
   /** Where it stands. */
-  get ledger(): Pick<Ledger, 'status' | 'answered' | 'open' | 'copyingIn' | 'waits'> {
+  get ledger(): Pick<Ledger, 'status' | 'answered' | 'open' | 'copyingIn' | 'waits' | 'dismissed'> {
     return this.#ledger;
   }
 
@@ -124,6 +131,10 @@ export class Exchange implements Onlooker {
         return this.#ledger.executed();
       case backend.readyForQuery:
         this.#ledger.ready(bytes[start + 5]);
+        if (this.#changed && this.#ledger.status === 'I') {
+          this.#changed = false;
+          this.#client.changes.happened();
+        }
         // It may have forgotten them even though it says that it failed.
         if (this.#forgetting && this.#ledger.answered) this.#lent.statements.discardAll();
         return true;
@@ -191,8 +202,8 @@ export class Exchange implements Onlooker {
 
   #parse(bytes: Buffer): boolean {
     const { text: name, next } = stringAt(bytes, 5);
-    const { names, texts, scope } = this.#client;
-    const prepared = { text: texts.of(bytes.subarray(next)), scope };
+    const { names, texts, changes, scope } = this.#client;
+    const prepared = { text: texts.of(bytes.subarray(next)), scope, since: changes.count };
     if (name === '') {
       const skipped = this.#prepared.changeUnnamed(prepared);
       this.#relay(bytes, 'parse', { skipped });
@@ -303,6 +314,9 @@ export class Exchange implements Onlooker {
 
   #completed(tag: string): void {
     this.#client.trail.tag(tag);
+    if (isChange(tag)) this.#changed = true;
+    // So may going back to a savepoint.
+    if (this.#changed) this.#client.changes.happened();
     if (tag !== 'DISCARD ALL' && tag !== 'DEALLOCATE ALL') return;
     this.#prepared.forgotten();
   }

@@ -1,4 +1,4 @@
-import { ProtocolViolation, stringEnd } from '../../wire/index.ts';
+import { frontend, ProtocolViolation, stringEnd } from '../../wire/index.ts';
 
 /** A message of the client's: its type, and all of its bytes, from the type on. They are the reader's to keep. */
 export interface FrontendMessage {
@@ -10,6 +10,9 @@ export interface FrontendMessage {
 const startupLimit = 10_000;
 /** A password may be as long in PostgreSQL. Before it is verified nobody may send more. */
 const passwordLimit = 65_535;
+
+/** How a Terminate begins: its type and three bytes of its length. No startup packet has that length. */
+const terminateStart = frontend.terminate << 24;
 
 /** The client sent what is too large. */
 export class MessageTooLarge extends Error {
@@ -51,6 +54,11 @@ export class FrontendReader {
     if (length < 8 || length > startupLimit)
       throw new ProtocolViolation(`a startup packet cannot have the length ${length}`);
     return this.#available < length ? null : this.#take(length).subarray(4);
+  }
+
+  /** Whether a Terminate comes where a startup packet belongs: the client has changed its mind. */
+  get isTerminated(): boolean {
+    return this.#available >= 4 && this.#peek(4).readInt32BE(0) === terminateStart;
   }
 
   /** The password message, or null while it is not complete. Throws a ProtocolViolation. */

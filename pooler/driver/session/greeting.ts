@@ -74,6 +74,10 @@ export class Greeting {
   }
 
   #readStartup(): void {
+    if (this.#reader.isTerminated) {
+      this.#leave();
+      return;
+    }
     for (let packet = this.#reader.startup(); packet !== null; packet = this.#reader.startup()) {
       switch (packet.readInt32BE(0)) {
         case sslRequestCode:
@@ -84,8 +88,7 @@ export class Greeting {
           continue;
         case cancelRequestCode:
           if (packet.length >= 8) this.#options.keys.cancel(packet.readInt32BE(4), packet.subarray(8));
-          this.#over = true;
-          this.#peer.close();
+          this.#leave();
           return;
         default:
           this.#startup = readStartup(packet);
@@ -101,13 +104,18 @@ export class Greeting {
     const message = this.#reader.password();
     if (message === null) return;
     if (message.type === frontend.terminate) {
-      this.#over = true;
-      this.#peer.close();
+      this.#leave();
       return;
     }
     if (message.type !== frontend.password) throw new ProtocolViolation('expected a password');
     this.#over = true;
     void this.#verify(startup, stringAt(message.bytes, 5).text);
+  }
+
+  /** Nobody wants in any more. */
+  #leave(): void {
+    this.#over = true;
+    this.#peer.close();
   }
 
   async #verify({ user, database, applicationName, options }: Startup, password: string): Promise<void> {

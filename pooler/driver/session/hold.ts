@@ -55,12 +55,13 @@ export class Hold {
       return new Loan(lent, {
         names: this.#holder.names,
         texts: this.#holder.texts,
+        changes: this.#holder.changes,
         trail: this.#holder.trail,
         scope: this.#holder.scope,
         reported: (name, value) => this.#holder.reported(name, value),
         output: (bytes) => this.#ending !== null || this.#holder.output(bytes),
         moved: () => (this.#ending === null ? this.#holder.moved() : this.#goOn()),
-        lost: (error) => this.#onLost(error),
+        lost: (error, told) => this.#onLost(error, told),
       });
     });
     return this.#loan !== null;
@@ -138,7 +139,11 @@ export class Hold {
       if (this.#loan !== null) await this.#end();
       if (connection.state === 'idle') {
         const checked = await this.#clean(null);
-        if (checked.outcome === 'kept') await connection.flight({ statements: [], reset: true });
+        if (checked.outcome === 'kept') {
+          await connection.flight({ statements: [], reset: true });
+          // What was temporary is gone.
+          this.#holder.changes.happened();
+        }
       }
       this.release();
     } catch {
@@ -174,10 +179,10 @@ export class Hold {
     }
   }
 
-  #onLost(error: Error | null): void {
+  #onLost(error: Error | null, told: boolean): void {
     this.#loan = null;
     this.#lease.destroy();
-    if (this.#ending === null) this.#holder.lost(error);
+    if (this.#ending === null) this.#holder.lost(error, told);
     else this.#ending.over(false);
   }
 

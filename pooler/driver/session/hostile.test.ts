@@ -1,5 +1,6 @@
 /** Clients that do what no driver does, by mistake or on purpose. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { Changes } from './changes.ts';
 import { type Door, openDoor } from './door.fixture.ts';
 import { FrontendReader } from './frontend.ts';
 import { Texts } from './names.ts';
@@ -74,6 +75,7 @@ test('a client that takes nothing is answered no further', () => {
     pool: door.pool,
     logins: { admission: () => ({}) },
     texts: new Texts(),
+    changes: new Changes(),
     pins: new Pins(0),
     idleLimit: 1000,
     checkReads: () => false,

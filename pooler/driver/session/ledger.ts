@@ -39,6 +39,7 @@ export class Ledger {
   #unflushed = false;
   #skipping = false;
   #copyingIn = false;
+  #dismissed = false;
   #status: Status = 'I';
 
   constructor(stale: (statement: NamedStatement) => void) {
@@ -78,6 +79,11 @@ export class Ledger {
   /** An error was answered and the Sync behind it has not come: the server skips what comes before it. */
   get skipping(): boolean {
     return this.#skipping;
+  }
+
+  /** Whether the server has said why it ends the connection. */
+  get dismissed(): boolean {
+    return this.#dismissed;
   }
 
   /** A message was sent, or would have been. */
@@ -155,10 +161,11 @@ export class Ledger {
   /** An error; the payload of its message. Returns whether the client is to see it as it is. */
   failed(bytes: Buffer, start: number, end: number): boolean {
     this.#copyingIn = false;
+    if (lastSeverities.has(fieldOf(bytes, start, end, severity))) this.#dismissed = true;
     const [item] = this.#items;
     // ReadyForQuery follows these by itself.
     if (item === undefined || item.asked === 'query' || item.asked === 'call' || item.asked === 'sync') return true;
-    const code = codeOf(bytes, start, end);
+    const code = fieldOf(bytes, start, end, sqlstate);
     if (item.uses?.state === 'ready' && staleCodes.has(code)) this.#stale(item.uses);
     const sync = this.#items.findIndex(({ asked }) => asked === 'sync');
     this.#skipping = sync < 0;
@@ -197,12 +204,18 @@ const duplicate = '42P05';
 /** A result of another type, a name that is gone, and parameters whose types no longer fit: the tables may be others now. */
 const staleCodes: ReadonlySet<string> = new Set(['0A000', '26000', '42883']);
 
-/** The SQLSTATE of an ErrorResponse. */
-function codeOf(bytes: Buffer, start: number, end: number): string {
+/** Letters of an ErrorResponse's fields: the SQLSTATE, and the severity in no language (PostgreSQL docs, "Error and Notice Message Fields"). */
+const sqlstate = 0x43;
+const severity = 0x56;
+/** Of errors that end the connection. */
+const lastSeverities: ReadonlySet<string> = new Set(['FATAL', 'PANIC']);
+
+/** A field of an ErrorResponse; '' where it has none. */
+function fieldOf(bytes: Buffer, start: number, end: number, letter: number): string {
   for (let at = start; at < end && bytes[at] !== 0; ) {
     const zero = bytes.indexOf(0, at + 1);
     if (zero < 0 || zero >= end) break;
-    if (bytes[at] === 0x43) return bytes.toString('latin1', at + 1, zero);
+    if (bytes[at] === letter) return bytes.toString('latin1', at + 1, zero);
     at = zero + 1;
   }
   return '';

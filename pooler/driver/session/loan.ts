@@ -8,8 +8,8 @@ export interface Holder extends Client {
   output(bytes: Buffer): boolean;
   /** Something was answered, or the server can take more. */
   moved(): void;
-  /** The connection is gone. Called once. */
-  lost(error: Error | null): void;
+  /** The connection is gone. Called once. `told`: the server itself has told the client why. */
+  lost(error: Error | null, told: boolean): void;
 }
 
 /** The bytes of a server connection in the hands of one client. */
@@ -57,7 +57,7 @@ export class Loan implements Borrower {
   lost(error: Error | null): void {
     this.#ended = true;
     this.exchange.abandon();
-    this.#holder.lost(error);
+    this.#holder.lost(error, this.exchange.ledger.dismissed);
   }
 
   /** Writes a message, without sending it yet. As Exchange.send. */

@@ -12,6 +12,8 @@ export interface Prepared {
   readonly text: Text;
   /** The settings it was parsed under: the same text may mean something else under others. */
   readonly scope: string;
+  /** How many changes had happened by then. */
+  readonly since: number;
 }
 
 /** Longer ones are kept by whoever prepared them, alone. */

@@ -164,6 +164,12 @@ describe('a connection', () => {
     expect(await ended).toMatchObject({ code: '57P01' });
     expect(await door.query('select 1 as one')).toEqual([{ one: 1 }]);
   });
+
+  test('that the server ends in the middle of a query: the client is told once', async () => {
+    const client = await RawClient.login(door.port, { user: door.user, database: door.database.name }, door.password);
+    client.send(query('select pg_terminate_backend(pg_backend_pid())'));
+    await expect(client.until('nothing')).rejects.toThrow(/^closed after TD?E$/);
+  });
 });
 
 /** As the driver would, were there a way to ask it for. */
@@ -224,6 +230,37 @@ describe('prepared statements', () => {
     }
     await client.query('drop table changing');
     await client.end();
+  });
+
+  test('that are prepared after a change are parsed after it', async () => {
+    const types = ['int', 'text', 'bigint', 'jsonb'];
+    for (const [i, type] of types.entries()) {
+      const owner = await door.client();
+      const others = await Promise.all([door.client(), door.client()]);
+      await owner.query(`create table changing (a ${type})`);
+      for (const client of others) {
+        expect((await client.query({ name: `c${i}`, text: 'select a from changing' })).rows).toEqual([]);
+      }
+      await owner.query('begin; drop table changing; create table changing (b int, a date)');
+      // Nobody but its transaction sees the change yet.
+      const read = { name: `owner${i}`, text: 'select a from changing' };
+      expect((await owner.query(read)).fields[0]?.dataTypeID).toBe(1082);
+      await owner.query('rollback');
+      const late = await door.client();
+      await late.query({ name: 'late', text: 'select a from changing' });
+      await owner.query('drop table changing');
+      await Promise.all([owner, late, ...others].map((client) => client.end()));
+    }
+  });
+
+  test('of temporary tables do not meet those of others', async () => {
+    for (const type of ['int', 'text', 'date']) {
+      const client = await door.client();
+      await client.query(`create temp table temporary as select null::${type} as a`);
+      expect((await client.query({ name: 'same', text: 'select a from temporary' })).rows).toEqual([{ a: null }]);
+      await client.end();
+      await door.quiet();
+    }
   });
 
   test('that an error in the same batch has skipped are there for the next', async () => {

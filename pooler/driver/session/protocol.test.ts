@@ -118,6 +118,18 @@ describe('logging in', () => {
     expect(JSON.stringify(fields)).not.toContain(door.password);
   });
 
+  test('a client that changes its mind before it has begun is closed without a word', async () => {
+    const client = new RawClient(door.port);
+    await client.opened();
+    client.send(terminate);
+    await expect(client.until('E')).rejects.toThrow('closed after ');
+    const asked = new RawClient(door.port);
+    await asked.opened();
+    asked.send(startup(who), terminate);
+    expect((await asked.until('R')).length).toBe(1);
+    await expect(asked.until('E')).rejects.toThrow('closed after ');
+  });
+
   test('a text frame ends the connection', async () => {
     const client = new RawClient(door.port);
     await client.opened();

@@ -124,6 +124,12 @@ export class Session implements Tenant {
     else this.#pump();
   }
 
+  dismissed(): void {
+    if (this.#ended) return;
+    this.#peer.close();
+    this.#end();
+  }
+
   failed(error: unknown): void {
     this.#fail(this.#failureOf(error));
   }
@@ -205,8 +211,7 @@ export class Session implements Tenant {
   #fail(error: DriverError): void {
     if (this.#ended) return;
     this.#peer.send(errorResponse({ ...error.fields, severity: 'FATAL' }));
-    this.#peer.close();
-    this.#end();
+    this.dismissed();
   }
 
   #shutDown(): void {

@@ -2,6 +2,7 @@ import { Cancellation } from '../../../shared/hop/cancellation.ts';
 import type { Lease, Pool } from '../../pool/index.ts';
 import type { DriverError } from '../errors.ts';
 import type { Login, Logins } from '../logins.ts';
+import type { Changes } from './changes.ts';
 import type { FrontendMessage } from './frontend.ts';
 import { type Checked, Hold } from './hold.ts';
 import type { Holder, Loan } from './loan.ts';
@@ -15,6 +16,7 @@ export interface TenancyOptions {
   readonly pool: Pick<Pool, 'acquire'>;
   readonly logins: Pick<Logins, 'admission'>;
   readonly texts: Texts;
+  readonly changes: Changes;
   readonly pins: Pins;
   /** Whether a connection is looked after even when the text shows that there was nothing but reading. */
   readonly checkReads: () => boolean;
@@ -34,6 +36,8 @@ export interface Tenant {
   moved(): void;
   /** It is between two transactions. */
   between(): void;
+  /** The server has ended the connection, and has told the client why. */
+  dismissed(): void;
   /** It cannot go on. */
   failed(error: unknown): void;
 }
@@ -58,6 +62,7 @@ export class Tenancy implements Holder {
   readonly names = new Names();
   readonly trail = new Trail();
   readonly texts: Texts;
+  readonly changes: Changes;
   readonly #options: TenancyOptions;
   readonly #login: Login;
   readonly #tenant: Tenant;
@@ -75,6 +80,7 @@ export class Tenancy implements Holder {
     this.#tenant = tenant;
     this.#options = options;
     this.texts = options.texts;
+    this.changes = options.changes;
   }
 
   get state(): State {
@@ -111,10 +117,11 @@ export class Tenancy implements Holder {
     else if (!this.rest()) this.#tenant.moved();
   }
 
-  lost(error: Error | null): void {
+  lost(error: Error | null, told: boolean): void {
     this.#unpin();
     this.#hold = null;
-    this.#tenant.failed(error ?? connectionLost());
+    if (told) this.#tenant.dismissed();
+    else this.#tenant.failed(error ?? connectionLost());
   }
 
   /** Asks for a connection. */
