@@ -74,6 +74,12 @@ describe('logging in', () => {
     await client.closed();
   });
 
+  test.each(['UTF8', 'utf-8', 'utf_8', "'Unicode'"])('in the encoding %s', async (encoding) => {
+    const client = await login({ client_encoding: encoding });
+    client.send(terminate);
+    expect(await client.closed()).toBe(1000);
+  });
+
   test('settings of the startup are the session’s defaults', async () => {
     const client = await login({
       options: '-c work_mem=3MB',

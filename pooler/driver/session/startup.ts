@@ -20,7 +20,8 @@ const fatal = (code: string, message: string, hint?: string): DriverError =>
   driverError(code, message, { severity: 'FATAL', ...(hint !== undefined && { hint }) });
 
 const settingName = /^[a-z_][\w$]*(\.[a-z_][\w$]*)*$/i;
-const utf8 = /^['"]?(utf-?8|unicode)['"]?$/i;
+/** As PostgreSQL reads the name of an encoding: by its letters and digits. */
+const isUtf8 = (encoding: string): boolean => /^(utf8|unicode)$/i.test(encoding.replace(/[^a-z\d]/gi, ''));
 const off = /^(f(a(l(se?)?)?)?|no?|of(f)?|0)$/i;
 /** Of protocol 3 we know the first one. */
 const minorMask = 0xffff;
@@ -44,7 +45,7 @@ export function readStartup(payload: Buffer): Startup {
     throw fatal('0A000', 'replication is not possible through a pooler', 'Connect to the database itself.');
   }
   const encoding = given.get('client_encoding');
-  if (encoding !== undefined && !utf8.test(encoding)) {
+  if (encoding !== undefined && !isUtf8(encoding)) {
     throw fatal('0A000', 'client_encoding must be UTF8', 'Leave it out of the connection string.');
   }
   const options = withoutEndpoint(given.get('options') ?? '');
