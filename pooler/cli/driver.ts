@@ -56,6 +56,7 @@ export async function openDriverDoor(
     networkOf: from,
     maxRequest: config.maxBodySize,
     maxResponse: config.driverMaxResponseSize,
+    maxBuffered: config.driverMaxBuffered,
     alwaysResets: () => (source.current()?.config ?? config).sessionReset === 'full',
     onAnswer: (status, error) => {
       observe({ kind: 'driver', event: { type: 'answered', status } });

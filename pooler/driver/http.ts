@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { endUnread } from '../unread.ts';
 import type { ErrorFields } from '../wire/index.ts';
 import { driverError } from './errors.ts';
+import type { Claim } from './memory.ts';
 
 /** Any page may ask: what lets in is the password, and nothing that a browser adds by itself. */
 export const CORS = ['Access-Control-Allow-Origin', '*'] as const;
@@ -24,8 +25,8 @@ export type Pieces = readonly (string | Buffer)[];
 
 const lengthOf = (pieces: Pieces): number => pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
 
-/** Sends JSON. `headers`: name and value in turn. */
-export function sendJson(response: ServerResponse, headers: readonly string[], pieces: Pieces): void {
+/** Sends JSON. `headers`: name and value in turn. `claim` is given back what the client has taken. */
+export function sendJson(response: ServerResponse, headers: readonly string[], pieces: Pieces, claim: Claim): void {
   const length = ['Content-Type', 'application/json', 'Content-Length', String(lengthOf(pieces))];
   response.writeHead(200, [...CORS, ...headers, ...length]);
   const [only] = pieces;
@@ -34,8 +35,18 @@ export function sendJson(response: ServerResponse, headers: readonly string[], p
     return;
   }
   response.setTimeout(STALLED, () => response.destroy());
-  for (const piece of pieces) response.write(piece);
-  response.end();
+  const left = [...pieces];
+  const send = (): void => {
+    for (let piece = left.shift(); piece !== undefined; piece = left.shift()) {
+      const { length: bytes } = piece;
+      const taken = typeof piece === 'string' ? undefined : () => claim.giveBack(bytes);
+      if (response.write(piece, taken)) continue;
+      response.once('drain', send);
+      return;
+    }
+    response.end();
+  };
+  send();
 }
 
 const shape: readonly (keyof ErrorFields)[] = [
@@ -83,23 +94,40 @@ const tooLarge = (limit: number) =>
     hint: 'EDGEREST_MAX_BODY_SIZE of the pooler says how many.',
   });
 
-/** Reads a body to its end. Rejects with a DriverError where it is too large or no text, and when the client goes away. */
-export function readBody(request: IncomingMessage, limit: number): Promise<string> {
+const noRoom = () =>
+  driverError('53400', 'the requests and answers that are kept at the moment take too much memory', {
+    status: 503,
+    hint: 'Try again in a moment. EDGEREST_DRIVER_MAX_BUFFERED of the pooler says how many bytes there are for all.',
+  });
+
+/** A request's body. */
+export interface Body {
+  readonly text: string;
+  /** As it was sent. */
+  readonly bytes: number;
+}
+
+/**
+ * Reads a body to its end, which takes memory of the claim's. Rejects with a DriverError where it is too large or no text, where there is no
+ * memory, and when the client goes away.
+ */
+export function readBody(request: IncomingMessage, limit: number, claim: Claim): Promise<Body> {
   if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.reject(tooLarge(limit));
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
     const arrived = (chunk: Buffer): void => {
       length += chunk.length;
-      if (length <= limit) chunks.push(chunk);
+      const refusal = length > limit ? tooLarge(limit) : claim.take(chunk.length) ? null : noRoom();
+      if (refusal === null) chunks.push(chunk);
       else {
         request.off('data', arrived).pause();
-        reject(tooLarge(limit));
+        reject(refusal);
       }
     };
     const ended = (): void => {
       try {
-        resolve(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)));
+        resolve({ text: new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)), bytes: length });
       } catch {
         reject(driverError('22021', 'the request is not UTF-8'));
       }

@@ -1,5 +1,6 @@
 /** A statement's result as JSON, written while its rows arrive. */
 import type { Field, Row, RowTaker, StatementResult } from '../wire/index.ts';
+import type { Claim } from './memory.ts';
 import { jsonOf } from './values.ts';
 
 export interface ResultFormat {
@@ -10,35 +11,46 @@ export interface ResultFormat {
 /** How much the results of one answer may take. `exceeded` is called once, when they want more. */
 export class Budget {
   #left: number;
-  #exceeded: (() => void) | null;
+  readonly #claim: Claim;
+  readonly #exceeded: () => void;
+  #lacking: 'size' | 'memory' | null = null;
 
-  constructor(bytes: number, exceeded: () => void) {
+  /** `bytes` of its own, and of what there is for all the claim's. */
+  constructor(bytes: number, claim: Claim, exceeded: () => void) {
     this.#left = bytes;
+    this.#claim = claim;
     this.#exceeded = exceeded;
   }
 
-  get isExceeded(): boolean {
-    return this.#exceeded === null;
+  /** What was not enough: its own size, or the memory that all answers share; null where it was. */
+  get lacking(): 'size' | 'memory' | null {
+    return this.#lacking;
   }
 
   fits(bytes: number): boolean {
-    if (bytes > this.#left) this.#exceed();
-    return !this.isExceeded;
+    if (bytes > this.#left) this.#exceed('size');
+    return this.#lacking === null;
   }
 
   take(bytes: number): void {
     this.#left -= bytes;
-    if (this.#left < 0) this.#exceed();
+    if (this.#left < 0) this.#exceed('size');
   }
 
-  giveBack(bytes: number): void {
-    this.#left += bytes;
+  /** What has been taken is kept in pieces of this size. */
+  keep(bytes: number): void {
+    if (!this.#claim.take(bytes)) this.#exceed('memory');
   }
 
-  #exceed(): void {
-    const tell = this.#exceeded;
-    this.#exceeded = null;
-    tell?.();
+  giveBack(taken: number, kept: number): void {
+    this.#left += taken;
+    this.#claim.giveBack(kept);
+  }
+
+  #exceed(what: 'size' | 'memory'): void {
+    if (this.#lacking !== null) return;
+    this.#lacking = what;
+    this.#exceeded();
   }
 }
 
@@ -55,6 +67,7 @@ export class ResultWriter implements RowTaker {
   #pieces: Buffer[] = [];
   #text = '';
   #taken = 0;
+  #kept = 0;
   #rows = 0;
 
   constructor(format: ResultFormat, budget: Budget) {
@@ -67,15 +80,16 @@ export class ResultWriter implements RowTaker {
     this.#fields = fields;
     this.#keys = fields.map(({ name }, i) => (i > 0 ? ',' : '') + (arrayMode ? '' : `${JSON.stringify(name)}:`));
     this.#values = fields.map(({ typeOid }) => (rawText ? JSON.stringify : jsonOf(typeOid)));
-    this.#budget.giveBack(this.#taken);
+    this.#budget.giveBack(this.#taken, this.#kept);
     this.#pieces = [];
     this.#text = '';
     this.#taken = 0;
+    this.#kept = 0;
     this.#rows = 0;
   }
 
   row(row: Row): void {
-    if (this.#budget.isExceeded) return;
+    if (this.#budget.lacking !== null) return;
     const [open, close] = this.#format.arrayMode ? '[]' : '{}';
     let text = this.#rows++ > 0 ? `,${open}` : `${open}`;
     for (let i = 0; i < row.length; i++) {
@@ -93,13 +107,15 @@ export class ResultWriter implements RowTaker {
     return this.#budget.fits(length);
   }
 
-  /** The whole result as JSON, in pieces. */
+  /** The whole result as JSON, in pieces, which are the caller's then. */
   end({ tag, count }: StatementResult): readonly (string | Buffer)[] {
     const fields = JSON.stringify(this.#fields.map(fieldOf));
     const known = { command: tag.split(' ', 1)[0] ?? '', rowCount: count, rowAsArray: this.#format.arrayMode };
     const tail = `],${JSON.stringify(known).slice(1)}`;
     const head = `{"fields":${fields},"rows":[`;
-    return this.#pieces.length === 0 ? [head + this.#text + tail] : [head, ...this.#pieces, this.#text + tail];
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    return pieces.length === 0 ? [head + this.#text + tail] : [head, ...pieces, this.#text + tail];
   }
 
   #cut(): void {
@@ -107,6 +123,8 @@ export class ResultWriter implements RowTaker {
     // Characters were counted so far, and these are bytes.
     this.#taken += piece.length - this.#text.length;
     this.#budget.take(piece.length - this.#text.length);
+    this.#budget.keep(piece.length);
+    this.#kept += piece.length;
     this.#pieces.push(piece);
     this.#text = '';
   }

@@ -7,6 +7,7 @@ import { DriverError, driverError } from './errors.ts';
 import { failureOf } from './failure.ts';
 import { type Pieces, readBody, sendError, sendJson } from './http.ts';
 import type { Login, Logins } from './logins.ts';
+import { type Claim, Memory } from './memory.ts';
 import { type Query, readHeaders, readRequest, type SqlHeaders, type SqlRequest } from './request.ts';
 import { Budget, ResultWriter } from './result.ts';
 import { leavesNothing, prepareOf } from './statement.ts';
@@ -18,6 +19,8 @@ export interface SqlOptions {
   /** Bytes of a request's body, and of the results in an answer. */
   readonly maxRequest: number;
   readonly maxResponse: number;
+  /** Bytes that all requests and answers may take together. */
+  readonly maxBuffered: number;
   /** Whether the session is cleaned up even after a read that leaves nothing in it. */
   readonly alwaysResets: () => boolean;
   /** Told of every answer; `error` where it is a mistake of ours. */
@@ -77,8 +80,11 @@ function batchHeaders({ transaction, isolation }: SqlHeaders): readonly string[]
 export class SqlEndpoint {
   readonly #options: SqlOptions;
 
+  readonly #memory: Memory;
+
   constructor(options: SqlOptions) {
     this.#options = options;
+    this.#memory = new Memory(options.maxBuffered);
   }
 
   /** Answers, whatever becomes of it. `id` are the headers that every answer has. Never rejects. */
@@ -94,9 +100,11 @@ export class SqlEndpoint {
       user = found.user;
       // Nothing is read for somebody whose password is wrong.
       await this.#options.logins.verify(found, this.#options.networkOf(request), gone);
-      const asked = readRequest(await readBody(request, this.#options.maxRequest));
-      const pieces = await this.#run(found, asked, headers, gone);
-      sendJson(response, asked.kind === 'batch' ? [...id, ...batchHeaders(headers)] : id, pieces);
+      if (gone.aborted) throw driverError('57014', 'the request was given up');
+      const claim = this.#memory.claim(found.share);
+      response.once('close', () => claim.end());
+      const { kind, pieces } = await this.#run(found, request, headers, claim, gone);
+      sendJson(response, kind === 'batch' ? [...id, ...batchHeaders(headers)] : id, pieces, claim);
       this.#options.onAnswer(200, null);
     } catch (error) {
       if (response.destroyed) {
@@ -109,24 +117,43 @@ export class SqlEndpoint {
     }
   }
 
-  async #run(who: Login, asked: SqlRequest, headers: SqlHeaders, gone: Cancellation): Promise<Pieces> {
-    const budget = new Budget(this.#options.maxResponse, () => gone.abort());
+  async #run(
+    who: Login,
+    request: IncomingMessage,
+    headers: SqlHeaders,
+    claim: Claim,
+    gone: Cancellation,
+  ): Promise<{ readonly kind: SqlRequest['kind']; readonly pieces: Pieces }> {
+    const body = await readBody(request, this.#options.maxRequest, claim);
+    const asked = readRequest(body.text);
+    const budget = new Budget(this.#options.maxResponse, claim, () => gone.abort());
     const { flight, writers } = planOf(asked, headers, this.#options.alwaysResets(), budget, gone);
     const result = await this.#options.logins.run(who, flight);
-    if (budget.isExceeded) throw this.#tooLarge(result);
+    claim.giveBack(body.bytes);
+    if (budget.lacking !== null) throw this.#tooLarge(budget.lacking, result);
     if (result.outcome === 'failed') throw result.error;
     const results = writers.map((writer, i) => {
       const statement = result.results[i];
       return statement === undefined ? [] : writer.end(statement);
     });
-    return asked.kind === 'single' ? (results[0] ?? []) : joined(results);
+    return { kind: asked.kind, pieces: asked.kind === 'single' ? (results[0] ?? []) : joined(results) };
   }
 
-  #tooLarge({ outcome }: FlightResult): DriverError {
-    const message = `the response is too large: ${this.#options.maxResponse} bytes are allowed`;
-    const hint = 'Ask for fewer rows at a time. EDGEREST_DRIVER_MAX_RESPONSE_SIZE of the pooler says how many bytes.';
+  #tooLarge(lacking: 'size' | 'memory', { outcome }: FlightResult): DriverError {
     const detail = outcome === 'completed' ? 'What was asked for has been done.' : 'It was cancelled and rolled back.';
-    return new DriverError({ severity: 'ERROR', code: '54000', message, detail, hint }, 507);
+    const fields =
+      lacking === 'size'
+        ? {
+            code: '54000',
+            message: `the response is too large: ${this.#options.maxResponse} bytes are allowed`,
+            hint: 'Ask for fewer rows at a time. EDGEREST_DRIVER_MAX_RESPONSE_SIZE of the pooler says how many bytes.',
+          }
+        : {
+            code: '53400',
+            message: 'the answers that have not been read yet leave no memory for this one',
+            hint: `Read answers faster, or ask for fewer rows at a time. EDGEREST_DRIVER_MAX_BUFFERED of the pooler says how many bytes there are for all.`,
+          };
+    return new DriverError({ severity: 'ERROR', ...fields, detail }, 507);
   }
 }
 

@@ -176,6 +176,7 @@ export const parameters = {
   driverDatabases: parameter<readonly string[]>('edgerest-driver-databases', [], commaList, { fixed: true }),
   driverHost: parameter('edgerest-driver-host', '127.0.0.1', string, { fixed: true }),
   driverIdleTransaction: parameter('edgerest-driver-idle-transaction', 60, integer(1, 2_000_000), { fixed: true }),
+  driverMaxBuffered: parameter('edgerest-driver-max-buffered', 256 * 1024 * 1024, integer(1024), { fixed: true }),
   driverMaxPerUser: optional('edgerest-driver-max-per-user', integer(1, 10_000), { fixed: true }),
   driverMaxPinned: optional('edgerest-driver-max-pinned', integer(0, 10_000), { fixed: true }),
   driverMaxResponseSize: parameter(

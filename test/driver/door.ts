@@ -20,6 +20,8 @@ export interface DoorOptions {
   readonly queueLength?: number;
   readonly maxRequest?: number;
   readonly maxResponse?: number;
+  /** Bytes that requests and answers may take together; 256 MB by default. */
+  readonly maxBuffered?: number;
   readonly targets?: () => Promise<readonly string[]>;
   readonly databases?: readonly string[];
 }
@@ -89,6 +91,7 @@ export function door(prefix: string, options: DoorOptions = {}): Door {
       queueLength = 1000,
       maxRequest = 64 * 1024 * 1024,
       maxResponse = 16 * 1024 * 1024,
+      maxBuffered = 256 * 1024 * 1024,
     } = options;
     pool = createPool(connection, { size, acquisitionTimeout, queueLength });
     const targets = new Targets(connection, (await options.targets?.()) ?? [], options.databases ?? []);
@@ -98,6 +101,7 @@ export function door(prefix: string, options: DoorOptions = {}): Door {
       networkOf: ({ headers }) => String(headers['x-forwarded-for'] ?? ''),
       maxRequest,
       maxResponse,
+      maxBuffered,
       alwaysResets: () => false,
       onAnswer: (status, error) => {
         statuses.push(status);
