@@ -5,6 +5,7 @@ import type { Config } from '../shared/config/resolve.ts';
 import type { Hop } from '../shared/hop/types.ts';
 import { withDocuments } from '../shared/openapi/documents.ts';
 import { MissingSchemaError } from '../shared/snapshot/catalog.ts';
+import type { Snapshot } from '../shared/snapshot/types.ts';
 import { type ConfigSource, ConfigurationError } from './config/configuration.ts';
 import { messageOf } from './message-of.ts';
 import type { Observe } from './observation.ts';
@@ -12,6 +13,7 @@ import { Pool } from './pool/index.ts';
 import { type Loaded, SnapshotSource, type SourceEvent } from './snapshot/source.ts';
 import { StartError } from './start-error.ts';
 import { checkedHop } from './statements/checked.ts';
+import { KnownStatements } from './statements/known.ts';
 import { createTransactor, type DatabaseFacts, type Trust } from './transaction/transactor.ts';
 import { VERSION } from './version.ts';
 import {
@@ -115,6 +117,11 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
         event satisfies never;
     }
   };
+  let known: KnownStatements | null = null;
+  const statementsOf = (snapshot: Snapshot): KnownStatements => {
+    if (known?.snapshot !== snapshot) known = new KnownStatements(snapshot);
+    return known;
+  };
   const statementUses = { hits: 0, misses: 0 };
   const pool = new Pool({
     size: config.dbPool,
@@ -150,6 +157,7 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
       trust: trust(loaded, (kid) => source.withKey(kid)),
       roles,
       plainDefaults: session?.plainDefaults ?? false,
+      callsCode: ({ statements }) => statementsOf(snapshot).callCode(statements),
     };
     pool.forgetStatements();
     if (defaults !== null && session !== null && session.defaults !== defaults) pool.renew();
@@ -163,6 +171,7 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
   const checked = checkedHop(hop, {
     current: () => source.current()?.snapshot ?? null,
     fresh: async () => (await source.fresh())?.snapshot ?? null,
+    statements: statementsOf,
   });
   return {
     // What this process made itself needs no check.

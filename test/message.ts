@@ -5,7 +5,7 @@ import { Schema } from '../shared/snapshot/schema.ts';
 import type { Snapshot } from '../shared/snapshot/types.ts';
 import type { RawRequest } from '../worker/request/types.ts';
 import { transactionRequest } from '../worker/transaction.ts';
-import { outcomeOf } from './hostile/outcome.ts';
+import { type Outcome, outcomeOf } from './hostile/outcome.ts';
 
 export interface Asked {
   readonly method?: string;
@@ -23,6 +23,16 @@ export function messageOf(snapshot: Snapshot, asked: Asked): TransactionRequest 
   const raw = { method, target, headers: typed, body: new TextEncoder().encode(body) };
   const outcome = outcomeOf(raw, new Schema(snapshot));
   if (outcome.kind !== 'statements') throw new Error(`${method} ${target} comes to no statements`);
+  return messageFrom(outcome, snapshot, token, role);
+}
+
+/** The same for what a request has come to. */
+export function messageFrom(
+  outcome: Extract<Outcome, { kind: 'statements' }>,
+  snapshot: Snapshot,
+  token: string | null,
+  role: string,
+): TransactionRequest {
   const caller = { identity: { role, claims: '{}', authenticated: token !== null }, token, address: null };
   return transactionRequest(outcome.plan, outcome.request, caller, snapshot.version, outcome.statements);
 }

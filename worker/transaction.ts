@@ -3,7 +3,6 @@
 import { isTraceparent } from '../shared/hop/traceparent.ts';
 import { HOP_VERSION, type Statement, type TransactionRequest } from '../shared/hop/types.ts';
 import type { Identity } from './auth/authenticator.ts';
-import { callsFunctions } from './plan/code.ts';
 import type { Plan } from './plan/types.ts';
 import { headerValue } from './request/headers.ts';
 import { decodeByteString } from './request/text.ts';
@@ -63,7 +62,6 @@ export function transactionRequest(
     isolation: routine?.isolation ?? null,
     access: accessOf(plan),
     settings: routine?.settings ?? [],
-    runsCode: plan.kind !== 'read' || callsFunctions(plan.read, plan.handler),
     statements,
     end: request.preferences.transaction,
   };
@@ -81,7 +79,6 @@ export function documentRequest(
     isolation: null,
     access: 'read only',
     settings: [],
-    runsCode: false,
     statements: [],
     ...(plan.headersOnly ? {} : { document: true }),
     end: null,
@@ -93,7 +90,7 @@ function circumstances(
   request: ApiRequest,
   caller: Caller,
   snapshot: string,
-): Omit<TransactionRequest, 'isolation' | 'access' | 'settings' | 'runsCode' | 'statements' | 'document' | 'end'> {
+): Omit<TransactionRequest, 'isolation' | 'access' | 'settings' | 'statements' | 'document' | 'end'> {
   const traceparent = headerValue(request.headers, 'traceparent');
   return {
     version: HOP_VERSION,

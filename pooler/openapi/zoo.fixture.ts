@@ -115,7 +115,14 @@ export async function hopOf(variables: Readonly<Record<string, string>> = {}): P
   const snapshot = await loadSnapshot(database.sql, config, null);
   const roles = await loadRoles(database.sql, config);
   const documentFacts = await loadDocumentFacts(database.sql, config);
-  const facts = { snapshot: snapshot.version, config, trust: { kind: 'process' }, roles, plainDefaults: true } as const;
+  const facts = {
+    snapshot: snapshot.version,
+    config,
+    trust: { kind: 'process' },
+    roles,
+    plainDefaults: true,
+    callsCode: () => false,
+  } as const;
   const transactor = createTransactor({ pool, database: () => facts });
   return withDocuments(transactor, { source: () => ({ snapshot, documentFacts, config }), turn: setImmediate });
 }

@@ -1,126 +1,105 @@
-/** Which messages of workers are taken: those that the worker's compiler makes of the API's requests, under one snapshot. */
+/** Which messages of workers are taken: those that the worker makes of the API's requests, under one snapshot. */
 import { type Refused, refuse } from '../../shared/hop/codec.ts';
-import type { TransactionRequest } from '../../shared/hop/types.ts';
+import type { Parameter, TransactionRequest } from '../../shared/hop/types.ts';
 import type { Routine, Snapshot } from '../../shared/snapshot/types.ts';
-import { type Kind, readStatement } from './main.ts';
-import { Names } from './names.ts';
-import { NotOurs } from './scanner.ts';
+import type { KnownStatements } from './known.ts';
+import type { Kind } from './main.ts';
+import { isRequestFor, type Target } from './target.ts';
 
-/** Characters of the texts that are remembered, all together; longer ones than the second are read every time. */
-const MEMORY = 8 * 1024 * 1024;
-const LONGEST = 32 * 1024;
-
-/** Texts that are compared with before the others are looked up. */
-const RECENT = 16;
-
-const NONE: readonly Routine[] = [];
 type Settings = TransactionRequest['settings'];
 
 const sameSettings = (a: Settings, b: Settings): boolean =>
   a.length === b.length && a.every(([name, value], i) => b[i]?.[0] === name && b[i]?.[1] === value);
 
-/** The check under one snapshot. Texts that were found good are remembered. */
-export class MessageCheck {
-  readonly snapshot: Snapshot;
-  readonly #schemas: ReadonlySet<string>;
-  readonly #good = new Map<string, Kind>();
-  /** Some of them. */
-  readonly #recent: { readonly text: string; readonly kind: Kind }[] = [];
-  #names: Names | null = null;
-  #remembered = 0;
+/** What the first statement of a list may be. */
+type Main = Extract<Kind, { readonly kind: 'read' | 'write' | 'call' }>;
 
-  constructor(snapshot: Snapshot) {
-    this.snapshot = snapshot;
-    this.#schemas = new Set(snapshot.settings.dbSchemas);
+export class MessageCheck {
+  readonly statements: KnownStatements;
+  readonly #schemas: ReadonlySet<string>;
+  readonly #settings: Snapshot['settings'];
+
+  constructor(statements: KnownStatements) {
+    this.statements = statements;
+    this.#settings = statements.snapshot.settings;
+    this.#schemas = new Set(this.#settings.dbSchemas);
   }
 
   /** Why a message is not taken; null when it is. */
   refusal(request: TransactionRequest): Refused | null {
     if (!this.#schemas.has(request.schema)) return refuse(403, 'schema', 'db-schemas does not list this schema.');
     const [first, second, ...more] = request.statements;
-    let called = NONE;
-    if (first !== undefined) {
-      const main = this.#kindOf(first.text);
-      if (typeof main === 'number') return notOurs(0, main);
-      if (main.kind === 'guard' || main.kind === 'estimate') return notOurs(0, 0);
-      if (main.kind !== 'read' && !request.runsCode) {
-        return refuse(403, 'statement', 'The message says of a write or a call that it runs no code.');
-      }
-      if (second !== undefined) {
-        const next = this.#kindOf(second.text);
-        if (typeof next === 'number') return notOurs(1, next);
-        if (next.kind !== (main.kind === 'read' ? 'estimate' : 'guard')) return notOurs(1, 0);
-      }
-      if (more.length > 0) return notOurs(2, 0);
-      if (main.kind === 'call') called = main.routines;
+    if (first === undefined) return this.#refusalOf(request, ROOT) ?? settingsOf(request, null);
+    const main = this.statements.kindOf(first.text);
+    if (typeof main === 'number') return notOurs(0, main);
+    if (main.kind === 'guard' || main.kind === 'estimate') return notOurs(0, 0);
+    if (second !== undefined) {
+      const next = this.statements.kindOf(second.text);
+      if (typeof next === 'number') return notOurs(1, next);
+      if (next.kind !== (main.kind === 'read' ? 'estimate' : 'guard')) return notOurs(1, 0);
     }
-    return settingsAreOf(request, called);
+    if (more.length > 0) return notOurs(2, 0);
+    if (!this.#areBounded(main, first.parameters)) {
+      return refuse(403, 'rows', 'The message asks for more rows than db-max-rows.');
+    }
+    return this.#refusalOf(request, targetOf(main, request)) ?? settingsOf(request, main.kind === 'call' ? main : null);
   }
 
-  /** What a statement is, or how far it is one of the worker's. */
-  #kindOf(text: string): Kind | number {
-    const recent = this.#recently(text);
-    if (recent !== null) return recent;
-    const known = this.#good.get(text);
-    if (known !== undefined) {
-      this.#seen(text, known);
-      return known;
-    }
-    this.#names ??= new Names(this.snapshot);
-    try {
-      const kind = readStatement(text, this.#names);
-      if (text.length <= LONGEST) {
-        this.#remember(text, kind);
-        this.#seen(text, kind);
-      }
-      return kind;
-    } catch (error) {
-      if (error instanceof NotOurs) return error.at;
-      throw error;
-    }
+  /** Whether each number of rows is within `db-max-rows`. */
+  #areBounded(main: Main, parameters: readonly Parameter[]): boolean {
+    const { dbMaxRows } = this.#settings;
+    if (main.kind === 'write' || main.limits === null || dbMaxRows === null) return true;
+    return main.limits.every((limit) => {
+      const value = parameters[limit - 1];
+      return typeof value === 'string' && DIGITS.test(value) && Number(value) <= dbMaxRows;
+    });
   }
 
-  /** Comparing with a text of the same length costs a small part of what hashing it for the map does. */
-  #recently(text: string): Kind | null {
-    const recent = this.#recent;
-    for (let i = 0; i < recent.length; i++) {
-      const entry = recent[i];
-      if (entry?.text !== text) continue;
-      // What is asked for most gets to the front.
-      const before = recent[i - 1];
-      if (before !== undefined) {
-        recent[i - 1] = entry;
-        recent[i] = before;
-      }
-      return entry.kind;
-    }
-    return null;
+  #refusalOf(request: TransactionRequest, target: Target): Refused | null {
+    if (isRequestFor(request, target, this.#settings.dbRootSpec)) return null;
+    return refuse(403, 'request', 'Method, path, schema or access are not those of a request for this.');
   }
+}
 
-  /** It takes the place of the one that was seen least. */
-  #seen(text: string, kind: Kind): void {
-    if (this.#recent.length === RECENT) this.#recent.pop();
-    this.#recent.push({ text, kind });
-  }
+const DIGITS = /^\d+$/;
 
-  #remember(text: string, kind: Kind): void {
-    this.#good.set(text, kind);
-    this.#remembered += text.length;
-    // The oldest go first: what is asked for again is soon known again.
-    for (const [oldest] of this.#good) {
-      if (this.#remembered <= MEMORY) break;
-      this.#good.delete(oldest);
-      this.#remembered -= oldest.length;
+const READS = ['GET', 'HEAD'];
+const CALLS = [...READS, 'POST'];
+
+/** Nothing but the API itself: the document, or its head. */
+const ROOT: Target = { kind: 'root', methods: READS, access: ['read only'] };
+
+const READ_ONLY = ['read only'] as const;
+const READ_WRITE = ['read write'] as const;
+const EITHER = [...READ_ONLY, ...READ_WRITE];
+
+/** What a statement is about, and which requests may be for it. */
+function targetOf(main: Main, { method }: TransactionRequest): Target {
+  switch (main.kind) {
+    case 'read':
+      return { kind: 'relation', of: [main.table], methods: READS, access: READ_ONLY };
+    case 'write':
+      return { kind: 'relation', of: [main.table], methods: main.methods, access: READ_WRITE };
+    case 'call': {
+      const mayWrite = method === 'POST' && main.routines.some(({ volatility }) => volatility === 'volatile');
+      return { kind: 'routine', of: main.routines, methods: CALLS, access: mayWrite ? EITHER : READ_ONLY };
     }
+    default:
+      return main satisfies never;
   }
 }
 
 const notOurs = (statement: number, at: number): Refused =>
   refuse(403, 'statement', `Statement ${statement + 1} is none that a worker makes, from character ${at + 1} on.`);
 
-/** What a message adds to a transaction is the called function's own. */
-function settingsAreOf({ settings, isolation }: TransactionRequest, called: readonly Routine[]): Refused | null {
-  if (settings.length === 0 && isolation === null) return null;
-  const owned = called.some((routine) => routine.isolation === isolation && sameSettings(routine.settings, settings));
+/** What a message adds to a transaction is the called function's own, all of it. */
+function settingsOf(
+  { settings, isolation }: TransactionRequest,
+  called: { readonly routines: readonly Routine[] } | null,
+): Refused | null {
+  const owned =
+    called === null
+      ? settings.length === 0 && isolation === null
+      : called.routines.some((routine) => routine.isolation === isolation && sameSettings(routine.settings, settings));
   return owned ? null : refuse(403, 'setting', 'No function that the message calls has these settings.');
 }

@@ -7,12 +7,15 @@ import type { Hop, TransactionOutcome, TransactionRequest } from '../../shared/h
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { sameContent } from '../../shared/snapshot/version.ts';
 import { MessageCheck } from './check.ts';
+import type { KnownStatements } from './known.ts';
 
 export interface CheckOptions {
   /** The snapshot that is in force; null before the first. */
   readonly current: () => Snapshot | null;
   /** The one with every change that was notified before the call. */
   readonly fresh: () => Promise<Snapshot | null>;
+  /** The statements under a snapshot. */
+  readonly statements: (snapshot: Snapshot) => KnownStatements;
 }
 
 /** Whether the message was planned on what the snapshot has. */
@@ -20,13 +23,13 @@ const isOf = (request: TransactionRequest, snapshot: Snapshot | null): boolean =
   snapshot !== null && sameContent(request.snapshot, snapshot.version);
 
 /** A hop that takes no other messages than the worker's own. Of a message that is not taken nothing has run. */
-export function checkedHop(hop: Hop, { current, fresh }: CheckOptions): Hop {
+export function checkedHop(hop: Hop, { current, fresh, statements }: CheckOptions): Hop {
   let check: MessageCheck | null = null;
 
   /** Null where it is taken, and where there is no snapshot: then nothing runs. */
   function refusal(request: TransactionRequest, snapshot: Snapshot | null): TransactionOutcome | null {
     if (snapshot === null) return null;
-    if (check?.snapshot !== snapshot) check = new MessageCheck(snapshot);
+    if (check?.statements.snapshot !== snapshot) check = new MessageCheck(statements(snapshot));
     const failure = check.refusal(request);
     return failure === null ? null : { ok: false, snapshot: snapshot.version, failure };
   }

@@ -1,12 +1,31 @@
 /** Fields, conditions, orders and ranges: what worker/sql/fields.ts, filters.ts and order.ts write. */
 import { AGGREGATES, FTS, IS, QUANT, SIMPLE } from '../../shared/sql/operators.ts';
 import type { Names } from './names.ts';
+import { type Name, Query } from './query.ts';
 import type { Scanner } from './scanner.ts';
+import { isBuiltin } from './types.ts';
 
-/** What is read, and the names that may be in it. */
+/** What is read, the names that may be in it, and what was found so far. */
 export interface Statement {
   readonly s: Scanner;
   readonly names: Names;
+  /** Where it is being read. */
+  query: Query;
+  /** Whether it names code of the database's users. */
+  callsCode: boolean;
+  /** The parameters that bound rows; null where nothing bounds them. */
+  limits: number[] | null;
+}
+
+/** Reads a query, which has names of its own: what reading it returns, and the columns of its result. */
+export function within<T>(statement: Statement, read: () => T): readonly [T, ReadonlySet<string>] {
+  const outer = statement.query;
+  statement.query = new Query(outer);
+  const found = read();
+  const { query } = statement;
+  if (query.callsCode()) statement.callsCode = true;
+  statement.query = outer;
+  return [found, query.columns()];
 }
 
 const AGGREGATE_CALLS = Object.values(AGGREGATES).map((name) => `${name}(`);
@@ -17,16 +36,18 @@ const IS_WORDS = [...Object.values(IS), 'DISTINCT FROM NULL', 'NOT DISTINCT FROM
   (a, b) => b.length - a.length,
 );
 
-/**
- * `"a"`, `"a"."b"` or `"a"."b"."c"`, the last may be `*`. What a column's name may call is a function of one row, which the API
- * lets anybody select as well.
- */
-export function columnName(s: Scanner): void {
-  s.identifier();
-  for (let dots = 0; dots < 2 && s.take('.'); dots++) {
-    if (s.take('*')) return;
-    s.identifier();
+/** `"a"`, `"a"."b"` or `"a"."b"."c"`, the last may be `*`. */
+export function columnName({ s, query }: Statement): Name {
+  const parts = [s.identifier()];
+  while (parts.length < 3 && s.take('.')) {
+    if (s.take('*')) {
+      parts.push('*');
+      break;
+    }
+    parts.push(s.identifier());
   }
+  query.use(parts);
+  return parts;
 }
 
 function jsonPath(s: Scanner): boolean {
@@ -39,15 +60,16 @@ function jsonPath(s: Scanner): boolean {
   return found;
 }
 
-function plainField(s: Scanner): void {
+function plainField(statement: Statement): Name {
+  const { s } = statement;
   if (!s.take('pg_catalog.to_jsonb(')) {
-    columnName(s);
+    const name = columnName(statement);
     jsonPath(s);
-    return;
+    return name;
   }
-  columnName(s);
+  const name = columnName(statement);
   s.expect(')');
-  if (!jsonPath(s)) s.fail();
+  return jsonPath(s) ? name : s.fail();
 }
 
 function language(s: Scanner): void {
@@ -56,42 +78,58 @@ function language(s: Scanner): void {
   s.expect(', ');
 }
 
-export function field(s: Scanner): void {
-  if (!s.take('pg_catalog.to_tsvector(')) {
-    plainField(s);
-    return;
-  }
+export function field(statement: Statement): Name {
+  const { s } = statement;
+  if (!s.take('pg_catalog.to_tsvector(')) return plainField(statement);
   language(s);
-  plainField(s);
+  const name = plainField(statement);
   s.expect(')');
+  return name;
 }
 
-function convertedField({ s, names }: Statement): void {
-  const converted = s.takeOneOf(names.conversions);
-  field(s);
+/** The start of a call that converts a value, if it is next. */
+export function conversion(statement: Statement, conversions: readonly string[]): boolean {
+  if (!statement.s.takeOneOf(conversions)) return false;
+  statement.callsCode = true;
+  return true;
+}
+
+function convertedField(statement: Statement): Name {
+  const { s, names } = statement;
+  const converted = conversion(statement, names.outputs);
+  const name = field(statement);
   if (converted) s.expect(')');
+  return name;
 }
 
-/** An item of a select list without its alias: an aggregate, and casts within and around it. */
-export function selectedValue(statement: Statement): void {
+/** An item of a select list without its alias: an aggregate, and casts within and around it. Returns what it is of. */
+export function selectedValue(statement: Statement): Name {
   const { s, names } = statement;
   const cast = s.take('CAST( ');
-  if (names.settings.dbAggregatesEnabled && s.takeOneOf(AGGREGATE_CALLS)) {
+  let name: Name;
+  const called = names.settings.dbAggregatesEnabled ? AGGREGATE_CALLS.find((start) => s.take(start)) : undefined;
+  if (called === undefined) name = convertedField(statement);
+  else {
+    // Of types that have none of PostgreSQL's own these are whatever search_path finds.
+    if (!called.startsWith('pg_catalog.')) statement.callsCode = true;
     const inner = s.take('CAST( ');
-    convertedField(statement);
-    if (inner) castEnd(s);
+    name = convertedField(statement);
+    if (inner) castEnd(statement);
     s.expect(')');
-  } else convertedField(statement);
-  if (cast) castEnd(s);
+  }
+  if (cast) castEnd(statement);
+  return name;
 }
 
-function castEnd(s: Scanner): void {
-  s.expect(' AS ');
-  s.castEnd();
+/** A domain's checks are code, and so may be a type's casts. */
+function castEnd(statement: Statement): void {
+  statement.s.expect(' AS ');
+  if (!isBuiltin(statement.s.castEnd())) statement.callsCode = true;
 }
 
-function operand({ s, names }: Statement): void {
-  const converted = s.takeOneOf(names.conversions);
+function operand(statement: Statement): void {
+  const { s, names } = statement;
+  const converted = conversion(statement, names.inputs);
   s.placeholder();
   if (converted) s.expect(')');
 }
@@ -103,7 +141,7 @@ function anyOf(statement: Statement): void {
     operand(statement);
     return;
   }
-  s.expectOneOf(names.conversions);
+  if (!conversion(statement, names.inputs)) s.fail();
   s.expect('pg_catalog.unnest(');
   s.placeholder();
   s.expect('::pg_catalog.text[])))');
@@ -131,7 +169,7 @@ function operation(statement: Statement): void {
     s.expect(')');
   } else if (s.looksAt('"')) {
     // Equality with a column of the relation that this one is joined to.
-    columnName(s);
+    columnName(statement);
   } else operand(statement);
 }
 
@@ -151,7 +189,7 @@ export function condition(statement: Statement, counted: Counted): void {
       s.expectOneOf([')', ' )']);
     } else {
       s.take('NOT ');
-      field(s);
+      field(statement);
       s.expect(' ');
       operation(statement);
     }
@@ -164,19 +202,24 @@ export function where(statement: Statement, counted: Counted): void {
 }
 
 /** ` ORDER BY …`, or nothing. */
-export function orderBy(s: Scanner): void {
+export function orderBy(statement: Statement): void {
+  const { s } = statement;
   if (!s.take(' ORDER BY ')) return;
   s.list(', ', () => {
-    field(s);
+    field(statement);
     s.takeOneOf([' ASC', ' DESC']);
     s.takeOneOf([' NULLS FIRST', ' NULLS LAST']);
   });
 }
 
-/** ` LIMIT … OFFSET …`, or nothing. */
-export function limitOffset(s: Scanner): void {
-  if (!s.take(' LIMIT ')) return;
-  if (!s.take('ALL')) s.placeholder();
+/** ` LIMIT … OFFSET …`, or nothing where nothing bounds the rows. */
+export function limitOffset({ s, limits }: Statement): void {
+  if (!s.take(' LIMIT ')) {
+    if (limits !== null) s.fail();
+    return;
+  }
+  if (limits !== null) limits.push(s.placeholder());
+  else if (!s.take('ALL')) s.placeholder();
   s.expect(' OFFSET ');
   s.placeholder();
 }

@@ -1,5 +1,5 @@
 /** Whole statements: what worker/sql/statements.ts, body.ts, explain.ts and guards.ts write. */
-import type { Routine } from '../../shared/snapshot/types.ts';
+import type { Routine, Table } from '../../shared/snapshot/types.ts';
 import {
   CSV,
   GEOJSON,
@@ -16,28 +16,35 @@ import {
   TOTAL_COUNT,
   tooMany,
 } from '../../shared/sql/fragments.ts';
+import { quoteQualified } from '../../shared/sql/identifiers.ts';
 import { insertedRows, leaveCount, responseHeaders, responseStatus } from '../../shared/sql/settings.ts';
 import { call } from './call.ts';
 import type { Statement } from './conditions.ts';
 import type { Names } from './names.ts';
+import { Query } from './query.ts';
 import { countQuery, readQuery } from './read.ts';
 import { NotOurs, Scanner } from './scanner.ts';
-import { emptyUpdate, write } from './write.ts';
+import { emptyUpdate, type Written, write } from './write.ts';
 
-/** What a statement is, as far as the rest of its message depends on it. */
+/** What a statement is, as far as the rest of its message and the session's state afterwards depend on it. */
 export type Kind =
-  | { readonly kind: 'read' | 'write' }
+  | {
+      readonly kind: 'read';
+      readonly table: Table;
+      /** The parameters that bound its rows; each has to be below `db-max-rows`. Null without that. */
+      readonly limits: readonly number[] | null;
+      /** Whether it names code of the database's users. */
+      readonly callsCode: boolean;
+    }
+  | ({ readonly kind: 'write' } & Written)
   /** `routines`: the function is one of these. */
-  | { readonly kind: 'call'; readonly routines: readonly Routine[] }
+  | { readonly kind: 'call'; readonly routines: readonly Routine[]; readonly limits: readonly number[] | null }
   /** What may follow a write or a call. */
   | { readonly kind: 'guard' }
   /** What may follow a read. */
-  | { readonly kind: 'estimate' };
+  | { readonly kind: 'estimate'; readonly callsCode: boolean };
 
-const READ: Kind = { kind: 'read' };
-const WRITE: Kind = { kind: 'write' };
 const GUARD: Kind = { kind: 'guard' };
-const ESTIMATE: Kind = { kind: 'estimate' };
 
 /** The two ends of a text around its placeholder. */
 const around = (text: (placeholder: string) => string): readonly [string, string] => {
@@ -55,7 +62,9 @@ const [TOO_MANY_START, TOO_MANY_END] = around(tooMany);
 const values = [ROWS, SCALAR].flatMap((value) =>
   [true, false].flatMap((strip) => [single(value, strip), list(value, strip)]),
 );
-const BODIES = [NO_BODY, CSV, GEOJSON, ...values];
+const BODIES = [NO_BODY, CSV, ...values];
+
+const NONE: readonly Routine[] = [];
 
 const asText = (value: string): string => `(${value})::pg_catalog.text`;
 const named = (values: readonly string[], name: string): readonly string[] =>
@@ -65,6 +74,7 @@ const textNamed = (values: readonly string[], name: string): readonly string[] =
 const TOTAL = named(TOTALS, 'total_result_set, ');
 const PAGE = named(PAGES, 'page_total, ');
 const BODY = named(BODIES, 'body');
+const GEOJSON_BODY = `${GEOJSON} AS body`;
 const RESPONSE = `${responseHeaders} AS response_headers, ${responseStatus} AS response_status`;
 
 const ROW = {
@@ -88,20 +98,31 @@ function locationOr(s: Scanner, none: string): void {
   s.expect(LOCATION_END);
 }
 
-/** A call of a function of the database that makes the body. */
-function customBody({ s, names }: Statement): void {
+/** A call of a function of the database that makes the body. `called`: what the rows are of, where they are of a function. */
+function customBody(statement: Statement, called: readonly Routine[]): void {
+  const { s, names } = statement;
   const name = s.qualified();
   s.expect('(');
-  let rows: string | null = '';
-  if (s.take(`${ROWS}::`)) rows = s.qualified();
-  else if (s.take(SCALAR)) rows = null;
+  let handled = names.handles(name, '');
+  if (s.take(`${ROWS}::`)) handled = names.handles(name, s.qualified());
+  else if (s.take(SCALAR)) handled = called.some((r) => handled || names.handles(name, quoteQualified(r)));
   else s.expect(ROWS);
-  if (!names.handles(name, rows)) s.fail();
+  if (!handled) s.fail();
   s.expect(') AS body');
+  statement.callsCode = true;
+}
+
+/** A body that is made without them, if there is one next. */
+function body(statement: Statement): boolean {
+  const { s } = statement;
+  // The function of PostGIS is whatever search_path finds.
+  if (s.take(GEOJSON_BODY)) statement.callsCode = true;
+  else return s.takeOneOf(BODY);
+  return true;
 }
 
 /** The columns of the main row, in either order, or those of which a plan is shown. */
-function columns(statement: Statement, explained: boolean): void {
+function columns(statement: Statement, explained: boolean, called: readonly Routine[]): void {
   const { s } = statement;
   if (s.takeOneOf(CUSTOM.total)) {
     s.expectOneOf(CUSTOM.page);
@@ -109,7 +130,7 @@ function columns(statement: Statement, explained: boolean): void {
     s.expect('(');
     locationOr(s, 'null');
     s.expect(')::pg_catalog.text AS location, ');
-    customBody(statement);
+    customBody(statement, called);
     s.expect(`, ${RESPONSE}, `);
     s.expectOneOf(ROW.guard);
     return;
@@ -121,7 +142,7 @@ function columns(statement: Statement, explained: boolean): void {
       locationOr(s, 'ARRAY[]::pg_catalog.text[]');
       s.expect(' AS header, ');
     }
-    if (!s.takeOneOf(BODY)) customBody(statement);
+    if (!body(statement)) customBody(statement, called);
     s.expect(`, ${RESPONSE}, `);
     s.expectOneOf(EXPLAINED_INSERTED);
     return;
@@ -131,7 +152,7 @@ function columns(statement: Statement, explained: boolean): void {
   s.expect(' AS location, ');
   s.expectOneOf(ROW.guard);
   s.expect(`, ${RESPONSE}, `);
-  s.expectOneOf(BODY);
+  if (!body(statement)) s.fail();
 }
 
 /** The CTE that counts all rows, if it is there. */
@@ -143,32 +164,52 @@ function countCte(statement: Statement, ofSource: boolean): void {
   s.expect(')');
 }
 
+function read(statement: Statement, explained: boolean): Kind {
+  const { s } = statement;
+  const [table] = readQuery(statement, false);
+  s.expect(' )');
+  countCte(statement, false);
+  s.expect(' SELECT ');
+  columns(statement, explained, NONE);
+  s.expect(` FROM ( SELECT * FROM ${SOURCE} ) ${ROWS}`);
+  const { limits, callsCode } = statement;
+  return { kind: 'read', table: table ?? s.fail(), limits, callsCode };
+}
+
+function rowsOfCall(statement: Statement, explained: boolean): Kind {
+  const { s } = statement;
+  const routines = call(statement);
+  s.expect(')');
+  countCte(statement, true);
+  s.expect(' SELECT ');
+  columns(statement, explained, routines);
+  s.expect(' FROM (');
+  readQuery(statement, true);
+  s.expect(`) ${ROWS}`);
+  return { kind: 'call', routines, limits: statement.limits };
+}
+
+function rowsOfWrite(statement: Statement, written: Written, explained: boolean): Kind {
+  const { s } = statement;
+  // No maximum of rows holds for these.
+  statement.limits = null;
+  s.expect(') SELECT ');
+  columns(statement, explained, NONE);
+  s.expect(' FROM (');
+  if (!s.take(`SELECT * FROM ${SOURCE}`)) readQuery(statement, true);
+  s.expect(`) ${ROWS}`);
+  return { kind: 'write', ...written };
+}
+
 /** `WITH pgrst_source AS (…) SELECT …`, after its first parenthesis. */
 function main(statement: Statement, explained: boolean): Kind {
   const { s } = statement;
-  if (s.take(' ')) {
-    readQuery(statement, false);
-    s.expect(' )');
-    countCte(statement, false);
-    s.expect(' SELECT ');
-    columns(statement, explained);
-    s.expect(` FROM ( SELECT * FROM ${SOURCE} ) ${ROWS}`);
-    return READ;
-  }
-  let kind = WRITE;
-  if (!write(statement)) {
-    s.expect('SELECT ');
-    if (s.looksAt('*') || s.looksAt('pgrst_call.')) kind = { kind: 'call', routines: call(statement) };
-    else emptyUpdate(statement);
-  }
-  s.expect(')');
-  if (kind.kind === 'call') countCte(statement, true);
-  s.expect(' SELECT ');
-  columns(statement, explained);
-  s.expect(' FROM (');
-  if (kind.kind === 'call' || !s.take(`SELECT * FROM ${SOURCE}`)) readQuery(statement, true);
-  s.expect(`) ${ROWS}`);
-  return kind;
+  if (s.take(' ')) return read(statement, explained);
+  const written = write(statement);
+  if (written !== null) return rowsOfWrite(statement, written, explained);
+  s.expect('SELECT ');
+  if (s.looksAt('*') || s.looksAt('pgrst_call.')) return rowsOfCall(statement, explained);
+  return rowsOfWrite(statement, emptyUpdate(statement), explained);
 }
 
 function guard(s: Scanner): void {
@@ -205,7 +246,7 @@ function whole(statement: Statement): Kind {
   if (s.looksAt(`${ESTIMATED}SELECT 1 `)) {
     s.expect(ESTIMATED);
     countQuery(statement, false);
-    return ESTIMATE;
+    return { kind: 'estimate', callsCode: statement.callsCode };
   }
   const explained = explain(s);
   if (explained && !names.settings.dbPlanEnabled) s.fail();
@@ -218,7 +259,8 @@ function whole(statement: Statement): Kind {
  */
 export function readStatement(text: string, names: Names): Kind {
   const s = new Scanner(text);
-  const kind = whole({ s, names });
+  const limits = names.settings.dbMaxRows === null ? null : [];
+  const kind = whole({ s, names, query: new Query(null), callsCode: false, limits });
   if (!s.atEnd) throw new NotOurs(s.at);
   return kind;
 }

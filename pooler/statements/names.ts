@@ -34,9 +34,11 @@ const payloadColumn = ({ name, type, default: expression }: Column): PayloadColu
 });
 
 export class Names {
-  readonly settings: Pick<WorkerSettings, 'dbAggregatesEnabled' | 'dbPlanEnabled'>;
-  /** Starts of calls of functions that convert a value. */
-  readonly conversions: readonly string[];
+  readonly settings: Pick<WorkerSettings, 'dbAggregatesEnabled' | 'dbPlanEnabled' | 'dbMaxRows'>;
+  /** Starts of calls of functions that convert: a column to JSON, a text to a column's type, JSON to it. */
+  readonly outputs: readonly string[];
+  readonly inputs: readonly string[];
+  readonly payloads: readonly string[];
   readonly #tables: ReadonlyMap<string, Table>;
   readonly #junctions: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #computed: ReadonlyMap<string, ReadonlySet<string>>;
@@ -66,7 +68,12 @@ export class Names {
     this.#junctions = junctions;
     this.#computed = computed;
     this.#routines = group(routines, quoteQualified);
-    this.conversions = [...new Set(representations.map((r) => `${r.function}(`))];
+    const conversions = (end: 'sourceType' | 'targetType', type: string): readonly string[] => [
+      ...new Set(representations.filter((r) => r[end] === type).map((r) => `${r.function}(`)),
+    ];
+    this.outputs = conversions('targetType', 'json');
+    this.inputs = conversions('sourceType', 'text');
+    this.payloads = conversions('sourceType', 'json');
     const handlers = new Map<string, Set<string>>();
     for (const handler of mediaHandlers) {
       const name = quoteQualified(handler.function);
@@ -95,10 +102,9 @@ export class Names {
     return this.#routines.get(name) ?? [];
   }
 
-  /** Whether the function makes a body of the rows of that relation; '' stands for any rows, null for whatever it takes. */
-  handles(name: string, rows: string | null): boolean {
-    const targets = this.#handlers.get(name);
-    return targets !== undefined && (rows === null || targets.has(rows));
+  /** Whether the function makes a body of the rows of that relation or function; '' stands for any rows. */
+  handles(name: string, rows: string): boolean {
+    return this.#handlers.get(name)?.has(rows) === true;
   }
 
   /** The columns of a table by their quoted names. */

@@ -1,6 +1,6 @@
 /** The request's body as rows: what worker/sql/payload.ts writes. */
 import { BODY } from '../../shared/sql/fragments.ts';
-import type { Statement } from './conditions.ts';
+import { conversion, type Statement } from './conditions.ts';
 import type { PayloadColumn } from './names.ts';
 
 /** What is wanted of the body, in the order of the text: quoted names with what is known of them. */
@@ -26,7 +26,7 @@ export function payloadRows(
   const read: string[] = [];
   if (!s.looksAt(' FROM ')) {
     s.list(', ', () => {
-      const converted = s.takeOneOf(names.conversions);
+      const converted = conversion(statement, names.payloads);
       const name = s.identifier();
       if (converted) s.expect(`) AS ${name}`);
       read.push(name);

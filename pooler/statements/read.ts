@@ -1,84 +1,130 @@
 /** Reads and counts: what worker/sql/read.ts and count.ts write. */
+import type { Table } from '../../shared/snapshot/types.ts';
 import { SOURCE } from '../../shared/sql/fragments.ts';
 import { quoteIdent } from '../../shared/sql/identifiers.ts';
-import { columnName, field, limitOffset, orderBy, type Statement, selectedValue, where } from './conditions.ts';
+import { columnName, field, limitOffset, orderBy, type Statement, selectedValue, where, within } from './conditions.ts';
+import type { Columns, Relation } from './query.ts';
 
-const QUOTED_SOURCE = quoteIdent(SOURCE);
+const NO_COLUMNS: ReadonlySet<string> = new Set();
+const aliased = (name: string, columns: Columns): Relation => ({ name, schema: null, columns });
 
-/**
- * ` FROM …`: a relation, or the function that computes it of its parent's row. `ofSource`: what a write or a call left, which
- * is a name of the statement itself. A name without a schema would else be anything that search_path finds.
- */
-function from({ s, names }: Statement, ofSource: boolean): void {
-  s.expect(' FROM ');
-  let name = '';
-  if (ofSource) s.expect(QUOTED_SOURCE);
-  else {
-    name = s.qualified();
-    if (s.take('(')) {
-      s.identifier();
-      s.expect('::');
-      if (!names.computesFrom(name, s.qualified())) s.fail();
-      s.expect(')');
-    } else if (names.table(name) === undefined) s.fail();
-  }
-  if (s.take(' AS ')) s.identifier();
-  // The junction of a many-to-many relationship.
-  if (s.take(', ') && !names.isJunction(s.qualified(), name)) s.fail();
+const LEFT = aliased(quoteIdent(SOURCE), NO_COLUMNS);
+
+/** `"schema"."name"`: of both, and as it stands there. */
+function qualified({ s }: Statement): readonly [schema: string, name: string, whole: string] {
+  const schema = s.identifier();
+  s.expect('.');
+  const name = s.identifier();
+  return [schema, name, `${schema}.${name}`];
 }
 
-const counted = (statement: Statement): void => countQuery(statement, false);
+/** A relation with the junction that its rows are joined through, or the function that computes it of a row. */
+function relation(statement: Statement): Table | null {
+  const { s, names, query } = statement;
+  const [schema, name, whole] = qualified(statement);
+  if (s.take('(')) {
+    s.identifier();
+    s.expect('::');
+    if (!names.computesFrom(whole, s.qualified())) s.fail();
+    s.expect(')');
+    statement.callsCode = true;
+    query.add(aliased(s.take(' AS ') ? s.identifier() : name, NO_COLUMNS));
+    return null;
+  }
+  const table = names.table(whole) ?? s.fail();
+  const columns = names.columns(table);
+  if (s.take(' AS ')) query.add(aliased(s.identifier(), columns));
+  else query.add({ name, schema, columns });
+  if (s.take(', ')) {
+    const [junctionSchema, junctionName, junction] = qualified(statement);
+    if (!names.isJunction(junction, whole)) s.fail();
+    const joined = names.table(junction);
+    const columns = joined === undefined ? NO_COLUMNS : names.columns(joined);
+    query.add({ name: junctionName, schema: junctionSchema, columns });
+  }
+  return table;
+}
 
-/** One `1` for every row. */
-export function countQuery(statement: Statement, ofSource: boolean): void {
-  statement.s.expect('SELECT 1 ');
-  from(statement, ofSource);
-  where(statement, counted);
+/**
+ * ` FROM …`. Returns the relation. `ofSource`: what a write or a call left, which is a name of the statement itself. A name without
+ * a schema would else be anything that search_path finds.
+ */
+function from(statement: Statement, ofSource: boolean): Table | null {
+  const { s, query } = statement;
+  s.expect(' FROM ');
+  if (!ofSource) return relation(statement);
+  s.expect(LEFT.name);
+  query.add(s.take(' AS ') ? aliased(s.identifier(), NO_COLUMNS) : LEFT);
+  return null;
+}
+
+const counted = (statement: Statement): void => {
+  countQuery(statement, false);
+};
+
+/** One `1` for every row. Returns the relation whose rows they are. */
+export function countQuery(statement: Statement, ofSource: boolean): Table | null {
+  const [table] = within(statement, () => {
+    statement.s.expect('SELECT 1 ');
+    const table = from(statement, ofSource);
+    where(statement, counted);
+    return table;
+  });
+  return table;
+}
+
+/** An alias, which names a column of the result. */
+function alias({ s, query }: Statement): void {
+  s.expect(' AS ');
+  query.put(s.identifier());
 }
 
 function selectItem(statement: Statement): void {
-  const { s } = statement;
+  const { s, query } = statement;
   if (s.take('pg_catalog.row_to_json(')) {
     s.identifier();
-    s.expect('.*)::pg_catalog.jsonb AS ');
-    s.identifier();
+    s.expect('.*)::pg_catalog.jsonb');
+    alias(statement);
   } else if (s.take('COALESCE( ')) {
-    s.identifier();
-    s.expect('.');
-    s.identifier();
-    s.expect(", '[]') AS ");
-    s.identifier();
+    columnName(statement);
+    s.expect(", '[]')");
+    alias(statement);
   } else {
-    selectedValue(statement);
-    if (s.take(' AS ')) s.identifier();
+    const name = selectedValue(statement);
+    if (s.looksAt(' AS ')) alias(statement);
+    else query.put(name);
   }
 }
 
 /** The rows of an embed as an array, and columns of a to-many spread. */
 function aggregatedRows(statement: Statement): void {
-  const { s } = statement;
+  const { s, query } = statement;
   s.identifier();
-  s.expect(')::pg_catalog.jsonb AS ');
-  s.identifier();
+  s.expect(')::pg_catalog.jsonb');
+  alias(statement);
   while (s.take(', COALESCE(pg_catalog.json_agg(')) {
-    columnName(s);
-    orderBy(s);
-    s.expect("),'[]')::pg_catalog.jsonb AS ");
-    s.identifier();
+    columnName(statement);
+    orderBy(statement);
+    s.expect("),'[]')::pg_catalog.jsonb");
+    alias(statement);
   }
   s.expect(' FROM (');
-  readQuery(statement, false);
+  const [, columns] = readQuery(statement, false);
   s.expect(' ) AS ');
-  s.identifier();
+  query.add(aliased(s.identifier(), columns));
+}
+
+function joined(statement: Statement): ReadonlySet<string> {
+  if (!statement.s.take('SELECT pg_catalog.json_agg(')) return readQuery(statement, false)[1];
+  return within(statement, () => aggregatedRows(statement))[1];
 }
 
 function lateralJoin(statement: Statement): void {
-  const { s } = statement;
+  const { s, query } = statement;
   s.nested(() => {
-    if (s.take('SELECT pg_catalog.json_agg(')) aggregatedRows(statement);
-    else readQuery(statement, false);
+    const columns = joined(statement);
     s.expect(' ) AS ');
-    s.identifier();
+    query.add(aliased(s.identifier(), columns));
     s.expect(' ON ');
     if (s.take('TRUE')) return;
     s.identifier();
@@ -86,16 +132,22 @@ function lateralJoin(statement: Statement): void {
   });
 }
 
-/** A relation with everything that is embedded in it. */
-export function readQuery(statement: Statement, ofSource: boolean): void {
+/** A relation with everything that is embedded in it. Returns the relation, and the columns of the result. */
+export function readQuery(
+  statement: Statement,
+  ofSource: boolean,
+): readonly [relation: Table | null, columns: ReadonlySet<string>] {
   const { s } = statement;
-  s.expect('SELECT ');
-  // Where nothing but empty embeds is selected, the list is empty.
-  if (!s.looksAt(' FROM ')) s.list(', ', () => selectItem(statement));
-  from(statement, ofSource);
-  while (s.take(' INNER JOIN LATERAL ( ') || s.take(' LEFT JOIN LATERAL ( ')) lateralJoin(statement);
-  where(statement, counted);
-  if (s.take(' GROUP BY ')) s.list(', ', () => field(s));
-  orderBy(s);
-  limitOffset(s);
+  return within(statement, () => {
+    s.expect('SELECT ');
+    // Where nothing but empty embeds is selected, the list is empty.
+    if (!s.looksAt(' FROM ')) s.list(', ', () => selectItem(statement));
+    const table = from(statement, ofSource);
+    while (s.take(' INNER JOIN LATERAL ( ') || s.take(' LEFT JOIN LATERAL ( ')) lateralJoin(statement);
+    where(statement, counted);
+    if (s.take(' GROUP BY ')) s.list(', ', () => field(statement));
+    orderBy(statement);
+    limitOffset(statement);
+    return table;
+  });
 }

@@ -87,16 +87,18 @@ export class Scanner {
     return `${schema}.${this.identifier()}`;
   }
 
-  placeholder(): void {
-    this.#match(PLACEHOLDER);
+  /** `$n`. Returns n. */
+  placeholder(): number {
+    return Number(this.#match(PLACEHOLDER).slice(1));
   }
 
   digits(): void {
     this.#match(DIGITS);
   }
 
-  castEnd(): void {
-    this.#match(CAST_END);
+  /** Returns the type. */
+  castEnd(): string {
+    return this.#match(CAST_END).slice(0, -2);
   }
 
   type(): string {

@@ -5,6 +5,10 @@ import { countInserted, countUpdated } from '../../shared/sql/settings.ts';
 import { columnName, condition, type Statement, where } from './conditions.ts';
 import { type PayloadColumns, payloadRows } from './payload.ts';
 
+const INSERTS = ['POST', 'PUT'];
+const UPDATES = ['PATCH'];
+const DELETES = ['DELETE'];
+
 /** In the conditions of a write no relation is counted. */
 const noCount = ({ s }: Statement): never => s.fail();
 
@@ -18,12 +22,13 @@ function payloadColumn({ s, names }: Statement, table: Table): PayloadColumns[nu
   return [name, names.columns(table).get(name) ?? s.fail()];
 }
 
-function returning({ s }: Statement): void {
+function returning(statement: Statement): void {
+  const { s } = statement;
   s.expect(' RETURNING ');
-  if (!s.take('1')) s.list(', ', () => columnName(s));
+  if (!s.take('1')) s.list(', ', () => columnName(statement));
 }
 
-function insert(statement: Statement): void {
+function insert(statement: Statement): Table {
   const { s } = statement;
   const table = target(statement);
   const columns: PayloadColumns[number][] = [];
@@ -41,9 +46,10 @@ function insert(statement: Statement): void {
     if (!s.take('NOTHING')) s.expect(`UPDATE SET ${assignments} WHERE ${countUpdated}`);
   }
   returning(statement);
+  return table;
 }
 
-function update(statement: Statement): void {
+function update(statement: Statement): Table {
   const { s } = statement;
   const table = target(statement);
   const columns: PayloadColumns[number][] = [];
@@ -57,26 +63,33 @@ function update(statement: Statement): void {
   payloadRows(statement, columns);
   where(statement, noCount);
   returning(statement);
+  return table;
 }
 
-/** A write, if there is one next. */
-export function write(statement: Statement): boolean {
+/** What is written, and the methods of requests for it. */
+export interface Written {
+  readonly table: Table;
+  readonly methods: readonly string[];
+}
+
+/** A write; null where there is none next. */
+export function write(statement: Statement): Written | null {
   const { s } = statement;
-  if (s.take('INSERT INTO ')) insert(statement);
-  else if (s.take('UPDATE ')) update(statement);
-  else if (s.take('DELETE FROM ')) {
-    target(statement);
-    where(statement, noCount);
-    returning(statement);
-  } else return false;
-  return true;
+  if (s.take('INSERT INTO ')) return { table: insert(statement), methods: INSERTS };
+  if (s.take('UPDATE ')) return { table: update(statement), methods: UPDATES };
+  if (!s.take('DELETE FROM ')) return null;
+  const table = target(statement);
+  where(statement, noCount);
+  returning(statement);
+  return { table, methods: DELETES };
 }
 
 /** An UPDATE that changes nothing, after its SELECT. */
-export function emptyUpdate(statement: Statement): void {
+export function emptyUpdate(statement: Statement): Written {
   const { s } = statement;
-  if (!s.take('NULL')) s.list(', ', () => columnName(s));
+  if (!s.take('NULL')) s.list(', ', () => columnName(statement));
   s.expect(' FROM ');
-  target(statement);
+  const table = target(statement);
   s.expect(' WHERE false');
+  return { table, methods: UPDATES };
 }

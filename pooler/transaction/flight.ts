@@ -25,6 +25,8 @@ const QUERY = /^\s*(select|insert|update|delete|merge|with|values|explain)\b/i;
 export interface FlightCircumstances extends TransactionCircumstances {
   /** Takes the body of a request that `mayStream`. */
   readonly sink: RowSink | null;
+  /** Whether the statements of a request may run code of the database's users. */
+  readonly callsCode: (request: TransactionRequest) => boolean;
 }
 
 /** Whether the body may be passed on while it arrives: a read that nothing follows. Nothing is certain before a write's end. */
@@ -79,7 +81,7 @@ export class FlightWriter {
     for (const statement of request.statements) {
       statements.push(this.#own(statement, payload, scope, circumstances.sink));
     }
-    return { statements, transaction, reset: this.#resets(request), preface: preface.length, roleGuard };
+    return { statements, transaction, reset: this.#resets(request, circumstances), preface: preface.length, roleGuard };
   }
 
   #own(
@@ -101,14 +103,16 @@ export class FlightWriter {
   }
 
   /** Whether the session is cleaned afterwards: code of the database's users may leave anything behind. */
-  #resets(request: TransactionRequest): boolean {
+  #resets(request: TransactionRequest, { callsCode }: FlightCircumstances): boolean {
     switch (this.#config.sessionReset) {
       case 'off':
         return false;
       case 'full':
         return true;
       case 'auto':
-        return request.runsCode || request.access === 'read write' || this.#config.dbPreRequest !== null;
+        if (request.access === 'read write' || this.#config.dbPreRequest !== null) return true;
+        // The statement of a document is the pooler's own.
+        return request.document !== true && callsCode(request);
       default:
         return this.#config.sessionReset satisfies never;
     }

@@ -68,7 +68,7 @@ const roles: RoleFacts = {
   inherits: [],
 };
 
-const plain = { snapshot: 'v1', roles, plainDefaults: true } as const;
+const plain = { snapshot: 'v1', roles, plainDefaults: true, callsCode: () => false } as const;
 
 interface Setup {
   readonly env?: Readonly<Record<string, string>>;
@@ -535,7 +535,8 @@ describe('what goes wrong', () => {
 
   test('what code leaves behind in the session is cleaned up', async () => {
     const call = row('select api.leave_something()');
-    for (let i = 0; i < 4; i++) expect(await columns({ runsCode: true, statements: [call] })).toEqual(['done']);
+    for (let i = 0; i < 4; i++)
+      expect(await columns({ statements: [call] }, { facts: { callsCode: () => true } })).toEqual(['done']);
     // Other tests' databases have locks of their own.
     const left = row(
       `select pg_catalog.count(*) from pg_catalog.pg_locks l, pg_catalog.pg_database d
@@ -552,7 +553,7 @@ test('every request is one flight', async () => {
   const statements = [row('select 1'), row('select 2'), row('select 3')];
   await run({ statements });
   await run({ statements, access: 'read only' });
-  await run({ statements, isolation: 'serializable', runsCode: true }, { env });
+  await run({ statements, isolation: 'serializable' }, { env });
   await run({ statements, role: bob }, { env, trust: { kind: 'list' } });
   expect(pool.metrics().flights).toBe(before + 4);
 });

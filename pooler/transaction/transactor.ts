@@ -51,6 +51,8 @@ export interface DatabaseFacts {
   readonly roles: RoleFacts;
   /** The session's defaults are read committed and read write, so that an implicit transaction has them. */
   readonly plainDefaults: boolean;
+  /** Whether the statements of a request may run code of the database's users. */
+  readonly callsCode: (request: TransactionRequest) => boolean;
 }
 
 export interface TransactorOptions {
@@ -168,6 +170,7 @@ class Transactor implements Hop {
         roleSettings: facts.roles.settings.get(role) ?? noSettings,
         roleIsolation: facts.roles.isolation.get(role) ?? null,
         plainDefaults: facts.plainDefaults,
+        callsCode: facts.callsCode,
         guarded,
         sink,
       });

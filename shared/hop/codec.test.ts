@@ -35,7 +35,6 @@ const request: TransactionRequest = {
   isolation: 'repeatable read',
   access: 'read write',
   settings: [['statement_timeout', '5s']],
-  runsCode: true,
   statements: [
     { text: 'select $1', parameters: ['x', null, { payload: 'text' }], result: { kind: 'row', body: 2 } },
     { text: 'select 1', parameters: [{ payload: 'binary' }], result: { kind: 'none' } },
@@ -172,7 +171,6 @@ describe('a request', () => {
     ['settings[0]', { settings: [['a']] }],
     ['end', { end: 'maybe' }],
     ['deadline', { deadline: 1.5 }],
-    ['runsCode', { runsCode: 'yes' }],
   ])('whose head is wrong at %s says so', (at, change) => {
     expect(decodeRequest(withHead(change), limits)).toMatchObject({
       ok: false,

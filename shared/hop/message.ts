@@ -72,11 +72,6 @@ function oneOf<T extends string>(value: unknown, at: string, allowed: readonly T
   return found;
 }
 
-function bool(value: unknown, at: string): boolean {
-  if (typeof value !== 'boolean') throw new Wrong(at);
-  return value;
-}
-
 function pair(value: unknown, at: string): readonly [string, string] {
   if (!Array.isArray(value) || value.length !== 2) throw new Wrong(at);
   return [text(value[0], at), text(value[1], at)];
@@ -155,7 +150,6 @@ export const readHead = (json: unknown): Read<TransactionRequest> =>
       isolation: head.isolation === null ? null : oneOf(head.isolation, 'isolation', ISOLATION),
       access: oneOf(head.access, 'access', ['read only', 'read write']),
       settings: list(head.settings, 'settings', 1000, pair),
-      runsCode: bool(head.runsCode, 'runsCode'),
       statements: list(head.statements, 'statements', STATEMENT_LIMIT, statement),
       ...(head.document === true ? { document: true } : {}),
       end: head.end === null ? null : oneOf<'commit' | 'rollback'>(head.end, 'end', ['commit', 'rollback']),

@@ -16,7 +16,6 @@ export const transactionRequest = (change: Partial<TransactionRequest> = {}): Tr
   isolation: null,
   access: 'read only',
   settings: [],
-  runsCode: false,
   statements: [],
   end: null,
   deadline: null,

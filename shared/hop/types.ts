@@ -66,8 +66,6 @@ export interface TransactionRequest {
   readonly access: 'read only' | 'read write';
   /** The called function's hoisted settings. */
   readonly settings: readonly (readonly [string, string])[];
-  /** Whether code of the database's users may run (a write, a function): decides on the reset batch. */
-  readonly runsCode: boolean;
   /** In order; the first is the main one, guards and counts follow. */
   readonly statements: readonly Statement[];
   /** The body shall be the OpenAPI document of `schema`, as the role may see it: the pooler's own statements take the list's place. */

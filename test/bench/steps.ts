@@ -5,6 +5,7 @@
 import { fixedConfig } from '../../pooler/config/configuration.ts';
 import { startPooler } from '../../pooler/start.ts';
 import { MessageCheck } from '../../pooler/statements/check.ts';
+import { KnownStatements } from '../../pooler/statements/known.ts';
 import { type FlightPlan, FlightWriter } from '../../pooler/transaction/flight.ts';
 import { Batch } from '../../pooler/wire/batch.ts';
 import { encodeBatch } from '../../pooler/wire/encode.ts';
@@ -115,7 +116,8 @@ async function stepsOf(name: LoadName, { config, state, hop }: Loaded): Promise<
   };
   const transaction = ({ plan, request, statements }: ReturnType<typeof compiled>): TransactionRequest =>
     transactionRequest(plan, request, caller, version, statements);
-  const check = new MessageCheck(state.schema.snapshot);
+  const known = new KnownStatements(state.schema.snapshot);
+  const check = new MessageCheck(known);
   const flights = new FlightWriter(config);
   const flight = (asked: TransactionRequest): FlightPlan =>
     flights.write(asked, payload, identity, {
@@ -124,6 +126,7 @@ async function stepsOf(name: LoadName, { config, state, hop }: Loaded): Promise<
       plainDefaults: true,
       guarded: false,
       sink: null,
+      callsCode: (request) => known.callCode(request.statements),
     });
   const asked = (): TransactionRequest => transaction(compiled());
 

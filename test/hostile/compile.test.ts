@@ -1,9 +1,10 @@
 /** Random and hostile requests up to their SQL: what is thrown, and what of a request the text depends on. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readStatement } from '../../pooler/statements/main.ts';
-import { Names } from '../../pooler/statements/names.ts';
+import { MessageCheck } from '../../pooler/statements/check.ts';
+import { KnownStatements } from '../../pooler/statements/known.ts';
 import type { Schema } from '../../shared/snapshot/schema.ts';
+import { messageFrom } from '../message.ts';
 import { MARK, pairsFor, requestsFor } from './arbitrary.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
 import { PROPERTY, runs } from './runs.ts';
@@ -22,17 +23,23 @@ beforeAll(async () => {
 
 afterAll(() => hostile?.drop());
 
-test('nothing is thrown but errors of ours, and the pooler takes every statement for the compiler’s', PROPERTY, () => {
+test('nothing is thrown but errors of ours, and the pooler takes every message for the worker’s', PROPERTY, () => {
   const parameters = runs('requests are parsed, planned and compiled', 1);
   const kinds = new Set<Outcome['kind']>();
-  const names = new Names(schema.snapshot);
+  const checks = [schema, limited].map(({ snapshot }) => new MessageCheck(new KnownStatements(snapshot)));
   const read = new Set<string>();
   fc.assert(
     fc.property(requestsFor(schema, 2), fc.boolean(), (raw, isLimited) => {
       const outcome = outcomeOf(raw, isLimited ? limited : schema);
       kinds.add(outcome.kind);
       if (outcome.kind !== 'statements') return;
-      for (const { text } of outcome.statements) read.add(readStatement(text, names).kind);
+      const check = checks[isLimited ? 1 : 0];
+      const message = messageFrom(outcome, (isLimited ? limited : schema).snapshot, null, 'anon');
+      expect(check?.refusal(message), JSON.stringify(message)).toBeNull();
+      for (const { text } of message.statements) {
+        const kind = check?.statements.kindOf(text);
+        if (typeof kind === 'object') read.add(kind.kind);
+      }
     }),
     parameters,
   );

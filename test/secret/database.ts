@@ -46,6 +46,12 @@ const script = (login: string, alice: string, boss: string): string => `
   create function hidden.become_all(state text, note api.note) returns text language sql
     return set_config('role', '${boss}', true);
 
+  create sequence api.calls;
+  grant usage on sequence api.calls to public;
+  create function api.called(anyelement) returns int language sql volatile as $$ select nextval('api.calls')::int $$;
+  create function api.leaves(note api.note) returns int language sql volatile begin atomic;
+    select pg_advisory_lock(5); select $1.id; end;
+
   grant select on api.reader to ${alice};
   insert into api.paint values (1, 255);
   grant all on api.paint to ${alice};

@@ -125,7 +125,7 @@ async function left(statements: readonly Statement[]): Promise<readonly (string 
   const request = messageOf(snapshot, { target: '/note', role: database.alice });
   const all = [...statements, { text: LEFT, parameters: [], result: { kind: 'row', body: null } } as const];
   const outcome = await pooler.hop.transaction(
-    { ...request, access: 'read write', runsCode: true, end: 'rollback', statements: all },
+    { ...request, access: 'read write', end: 'rollback', statements: all },
     null,
     null,
   );

@@ -16,6 +16,7 @@ export const requests: readonly Asked[] = [
   { target: '/note?select=id,...comment(text)&limit=1', headers: [prefer('count=exact')] },
   { target: '/note?select=id,paint(id,price)' },
   { target: '/note?select=id,answers(*)' },
+  { target: '/note?select=id,leaves&order=leaves' },
   { target: '/comment?select=id,note(id,body)&order=note(id)' },
   { target: '/note?id=eq.1', headers: [object] },
   { target: '/note', headers: [['accept', 'text/csv']] },

@@ -1,8 +1,8 @@
 /** The request target: its path, its query, and the resource that the path names. */
 
+import { percentDecode } from '../../shared/percent.ts';
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
 import { pathError, rootDisabledError } from './errors.ts';
-import { percentDecode } from './query-string.ts';
 import { decodeByteString } from './text.ts';
 
 export type Resource = { readonly kind: 'relation' | 'routine'; readonly name: string } | { readonly kind: 'schema' };

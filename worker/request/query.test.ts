@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { percentDecode } from '../../shared/percent.ts';
 import { parseQuery } from './query.ts';
-import { canonicalQuery, parseQueryString, percentDecode } from './query-string.ts';
+import { canonicalQuery, parseQueryString } from './query-string.ts';
 import { refusal } from './request.fixture.ts';
 
 describe('splitting', () => {
