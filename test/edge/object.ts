@@ -20,6 +20,11 @@ export async function startObject(
     script: bundle.outputFiles[0]?.text ?? '',
     compatibilityDate: '2026-07-30',
     durableObjects: { API: 'Api' },
+    // What workerd says of streams that break off.
+    handleRuntimeStdio: (stdout, stderr) => {
+      stdout.resume();
+      stderr.resume();
+    },
     bindings: { EDGEREST_POOLER_URL: poolerUrl, EDGEREST_POOLER_SECRET: secret },
   });
   const { href } = await miniflare.ready;

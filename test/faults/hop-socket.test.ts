@@ -14,7 +14,7 @@ import { FaultProxy } from './proxy.ts';
 import { Random } from './random.ts';
 
 const secret = 's'.repeat(32);
-const RUNS = share(0.1);
+const RUNS = share(0.06);
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -8,7 +8,7 @@ import { type Fault, FaultProxy } from './proxy.ts';
 import { Random } from './random.ts';
 import { SocketCount } from './sockets.ts';
 
-const flights = share(0.02, 300);
+const flights = share(0.018, 300);
 const size = 4;
 const clients = 12;
 

@@ -65,7 +65,7 @@ test('a message with bytes changed, cut, repeated or added is refused or means w
     await answer.arrayBuffer();
     return `${answer.status} ${answer.headers.has('edgerest-result') || answer.headers.has('edgerest-failure')}`;
   };
-  const messages = share(0.03);
+  const messages = share(0.02, 300);
   const progress = new Progress('messages that are mangled', messages);
   const place = fc.nat(whole.length - 1);
   const mangled = fc.oneof(

@@ -52,7 +52,7 @@ const KINDS: readonly [Kind, ...Kind[]] = [
   ...(['leaves state', 'leaves state', 'leaves state', 'leaves state', 'prepares'] as const),
 ];
 
-const requests = share(0.6);
+const requests = share(0.7);
 
 test('each answer is its own request’s, and nothing is left for the next one', {
   timeout: patience(requests),

@@ -36,6 +36,8 @@ export class ClientStream {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #isAnswered = false;
   #isOver = false;
+  /** Whether all of the body has come. */
+  #isWhole = false;
   /** Whether the message's last frame has gone: then it may have run. */
   #isSent = false;
   /** Bytes of the message that may be sent. */
@@ -157,9 +159,13 @@ export class ClientStream {
     this.#missing -= data.length;
     this.#received += data.length;
     if (data.length > 0) this.#body.enqueue(data);
+    // Whole without the last frame, too: the client has its answer, and would otherwise lose a connection on which it may have sent more.
+    if (this.#missing === 0 && !this.#isWhole) {
+      this.#isWhole = true;
+      this.#body.close();
+    }
     if (!last) return true;
-    if (this.#missing > 0) return false;
-    this.#body.close();
+    if (!this.#isWhole) return false;
     this.#end();
     return true;
   }
@@ -177,7 +183,7 @@ export class ClientStream {
 
   #breakOff(message: string): void {
     if (this.#isOver) return;
-    this.#body?.error(new Error(message));
+    if (!this.#isWhole) this.#body?.error(new Error(message));
     if (!this.#isAnswered) this.#answered(this.#unanswered(message));
     this.#end();
   }

@@ -26,7 +26,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-const requests = share(0.007, 200);
+const requests = share(0.004, 200);
 
 interface Case extends FaultyLink {
   readonly schedules: readonly Schedule[];

@@ -12,7 +12,7 @@ import type { Kind } from './questions.ts';
 import { BackendCount, failures, insist, ORDINARY, type Run, run } from './run.ts';
 import { BOUND, type Place, type System, startSystem } from './system.ts';
 
-const requests = share(0.006, 120);
+const requests = share(0.004, 120);
 const TIMEOUT = patience(requests);
 
 const names: Names = { login: 'faults_login', roles: ['alice', 'bob', 'carol'] };

@@ -12,7 +12,7 @@ import { ledgerSchema, type Names } from './ledger.ts';
 import { everythingElse, type FaultyLink, faulty, missingBytes, named, otherBytes, type Schedule } from './link.ts';
 import { BOUND, type Place, type System, startSystem } from './system.ts';
 
-const requests = share(0.007, 100);
+const requests = share(0.003, 100);
 
 const names: Names = { login: 'faults_login', roles: ['alice', 'bob', 'carol'] };
 /** The database's and the pooler's, each its own authority. */
@@ -95,7 +95,7 @@ describe.each(Object.entries(cases).filter(([, { schedules }]) => schedules.leng
     });
 
     test.each(named(schedules))('%s', { timeout: patience(requests) }, async (_, schedule) => {
-      await faulty(system, place, sql, link, schedule, requests);
+      await faulty(system, place, sql, link, schedule, schedule === missingBytes ? requests / 3 : requests);
       const [plain] = await sql`select count(*)::int from pg_stat_ssl join pg_stat_activity using (pid)
       where usename = ${names.login} and not ssl`;
       expect(plain?.count).toBe(0);
