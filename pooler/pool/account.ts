@@ -8,6 +8,8 @@ import type { Waiter } from './waiter.ts';
 export class Account {
   /** Null for the pool's own login. */
   readonly key: string | null;
+  /** Whose it is; null for the pool's own login. */
+  readonly user: string | null;
   readonly connect: () => Promise<Connection>;
   /** Milliseconds that its connections live; 0 for no limit. */
   readonly lifetime: number;
@@ -27,7 +29,6 @@ export class Account {
   /** Why there is no attempt just now: what the last one failed with. */
   trouble: ConnectionError | null = null;
   readonly #shares: Shares;
-  readonly #user: string | null;
   #proven: boolean;
   #timer: NodeJS.Timeout | null = null;
 
@@ -44,7 +45,7 @@ export class Account {
     this.queue = queue;
     this.share = login === null ? shares.own : shares.unproven();
     this.#shares = shares;
-    this.#user = login === null ? null : (login.user ?? login.key);
+    this.user = login === null ? null : (login.user ?? login.key);
     this.#proven = login === null;
   }
 
@@ -61,12 +62,12 @@ export class Account {
   prove(): void {
     if (this.#proven) return;
     this.#proven = true;
-    if (this.#user !== null) this.#shares.prove(this.share, this.#user);
+    if (this.user !== null) this.#shares.prove(this.share, this.user);
   }
 
   /** It is not used any more. */
   drop(): void {
-    if (this.#proven && this.#user !== null) this.#shares.drop(this.#user);
+    if (this.#proven && this.user !== null) this.#shares.drop(this.user);
   }
 
   /** How many more connections those who wait could use. After a failure, one finds out for all. */

@@ -213,6 +213,24 @@ describe('shares of the bound', () => {
   });
 });
 
+test('the queue has room for others, whatever logins somebody makes of himself, and for the own login', async () => {
+  const on = pool({ size: 1, queueLength: 100, acquisitionTimeout: 60_000 });
+  const lease = await on.acquire();
+  const over = new AbortController();
+  const waiting = (as?: Login) => on.acquire({ signal: over.signal, ...(as && { login: as }) }).catch(() => null);
+  const { refused } = on.metrics();
+  const accepted = (asked: number): number => asked + refused['queue-full'] - on.metrics().refused['queue-full'];
+  const all = Array.from({ length: 200 }, (_, i) => waiting(login(alice, 'right', { key: `${i % 50}`, user: alice })));
+  expect(accepted(200)).toBe(64);
+  all.push(...Array.from({ length: 5 }, () => waiting(login(bob, 'right', { user: bob }))));
+  expect(accepted(205)).toBe(69);
+  all.push(...Array.from({ length: 10 }, () => waiting()));
+  expect(accepted(215)).toBe(79);
+  over.abort();
+  lease.release();
+  await Promise.all(all);
+});
+
 describe('a login that is refused', () => {
   test('is an error at once, without a second attempt, and touches nobody else', async () => {
     const events: PoolEvent[] = [];

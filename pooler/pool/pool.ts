@@ -1,14 +1,13 @@
 import { ConnectionError, DeadlineTimer, type Flight, type FlightResult } from '../wire/index.ts';
 import type { Account } from './account.ts';
 import { PoolError, type PoolErrorCode } from './errors.ts';
+import { hasRoom } from './room.ts';
 import { Roster } from './roster.ts';
 import type { Slot } from './slot.ts';
 import type { Admission, Lease, PoolMetrics, PoolOptions, QueueState } from './types.ts';
 import { type Request, Waiter } from './waiter.ts';
 
 const anyone: Admission = {};
-/** A key may have so many times what is still free of the queue's length: alone four fifths of it, beside another one four ninths. */
-const keysPart = 4;
 /** Milliseconds that one may wait longer than it has to: those who have waited too long are looked for that often only. */
 const patience = 10;
 
@@ -85,7 +84,7 @@ export class Pool {
             } else if (resent) {
               retried = true;
               this.#counters.retries++;
-              const again = new Waiter(request, this.#roster.accountOf(admission.login), admission, waiter.since);
+              const again = new Waiter(request, this.#roster.accounts.of(admission.login), admission, waiter.since);
               this.#admit(again, true);
             } else {
               reject(error);
@@ -97,7 +96,7 @@ export class Pool {
         },
       };
       const since = observe === undefined ? 0 : performance.now();
-      this.#admit(new Waiter(request, this.#roster.accountOf(admission.login), admission, since));
+      this.#admit(new Waiter(request, this.#roster.accounts.of(admission.login), admission, since));
     });
   }
 
@@ -113,7 +112,7 @@ export class Pool {
         };
         resolve({ connection: slot.connection, release, destroy });
       };
-      const account = this.#roster.accountOf(admission.login);
+      const account = this.#roster.accounts.of(admission.login);
       this.#admit(new Waiter({ grant, refuse: reject }, account, admission, performance.now()));
     });
   }
@@ -150,7 +149,7 @@ export class Pool {
   queues(): readonly QueueState[] {
     const now = performance.now();
     const states = new Map<string, { waiting: number; oldest: number }>();
-    for (const { queue } of this.#roster.accounts()) {
+    for (const { queue } of this.#roster.accounts) {
       for (const { key, since } of queue.waiting()) {
         const state = states.get(key);
         if (state === undefined) states.set(key, { waiting: 1, oldest: now - since });
@@ -214,9 +213,9 @@ export class Pool {
   }
 
   /** Whether one more may wait. Those for whom a connection is on its way, or could be, are not counted. */
-  #hasRoom({ account, key }: Waiter): boolean {
+  #hasRoom({ account, key }: Pick<Waiter, 'account' | 'key'>): boolean {
     const free = this.#queueLength + this.#roster.comingFor(account) - this.#waiting;
-    return free > 0 && account.queue.lengthOf(key) < keysPart * free;
+    return hasRoom({ free, ...this.#roster.accounts.crowdOf(account, key, this.#waiting) });
   }
 
   #enqueue(waiter: Waiter): void {
@@ -296,7 +295,7 @@ export class Pool {
     const now = Date.now();
     const late: Waiter[] = [];
     let next = Number.POSITIVE_INFINITY;
-    for (const { queue } of this.#roster.accounts()) {
+    for (const { queue } of this.#roster.accounts) {
       for (const waiter of queue.waiting()) {
         if (waiter.expires <= now) late.push(waiter);
         else next = Math.min(next, waiter.expires);
@@ -318,7 +317,7 @@ export class Pool {
 
   #giveUp(): void {
     this.#givenUp = true;
-    for (const account of this.#roster.accounts()) {
+    for (const account of this.#roster.accounts) {
       for (let waiter = this.#next(account); waiter !== undefined; waiter = this.#next(account))
         this.#refuse(waiter, 'closed');
     }

@@ -1,13 +1,12 @@
 import type { Connection, ConnectionError, Flight } from '../wire/index.ts';
-import { Account } from './account.ts';
+import type { Account } from './account.ts';
+import { Accounts } from './accounts.ts';
 import { jittered } from './backoff.ts';
 import { Hungry } from './hungry.ts';
 import { IdleSlots } from './idle.ts';
 import { Openings } from './openings.ts';
-import { Shares } from './share.ts';
 import { Slot } from './slot.ts';
-import { TurnQueue } from './turns.ts';
-import type { Login, PoolOptions } from './types.ts';
+import type { PoolOptions } from './types.ts';
 import { kept, yields } from './yielding.ts';
 
 /** Milliseconds after which an idle connection is asked whether it is still good before it carries a request. */
@@ -32,12 +31,11 @@ export interface RosterHooks {
  * none, one that has less than its share of the bound gets the place of one that another does not need, or has too many of.
  */
 export class Roster {
+  readonly accounts: Accounts;
   readonly own: Account;
   generation = 0;
   readonly #options: PoolOptions;
   readonly #hooks: RosterHooks;
-  readonly #shares: Shares;
-  readonly #others = new Map<string, Account>();
   readonly #slots = new Set<Slot>();
   readonly #idle: IdleSlots;
   readonly #hungry = new Hungry();
@@ -49,8 +47,8 @@ export class Roster {
   constructor(options: PoolOptions, hooks: RosterHooks) {
     this.#options = options;
     this.#hooks = hooks;
-    this.#shares = new Shares(options);
-    this.own = this.#account(null, options);
+    this.accounts = new Accounts(options);
+    this.own = this.accounts.own;
     this.#openings = new Openings(this.own, options, {
       opened: (account, connection) => this.#opened(account, connection),
       failed: hooks.failed,
@@ -78,22 +76,6 @@ export class Roster {
   /** Connections that are being opened for a login, or could be. */
   comingFor({ share, opening }: Account): number {
     return Math.min(share.room + opening, this.#options.size - this.#slots.size);
-  }
-
-  *accounts(): Iterable<Account> {
-    yield this.own;
-    yield* this.#others.values();
-  }
-
-  accountOf(login: Login | undefined): Account {
-    if (login === undefined) return this.own;
-    let account = this.#others.get(login.key);
-    if (account === undefined) {
-      account = this.#account(login, login);
-      this.#others.set(login.key, account);
-      if (login.known === true) account.prove();
-    }
-    return account;
   }
 
   /** How many of a login's connections can still be used. */
@@ -128,7 +110,7 @@ export class Roster {
     if (this.#draining) slot.retire();
     else {
       this.#idle.add(slot);
-      if (this.#others.size > 0) this.#growAll();
+      if (!this.accounts.alone) this.#growAll();
     }
   }
 
@@ -138,7 +120,7 @@ export class Roster {
       slot.retire();
       return true;
     }
-    if (this.#others.size === 0) return false;
+    if (this.accounts.alone) return false;
     const mayHave = (account: Account): boolean =>
       account.wants > 0 &&
       account !== slot.account &&
@@ -185,10 +167,7 @@ export class Roster {
 
   /** Drops a login of which nothing is left. */
   forget(account: Account): void {
-    if (account.key === null || !account.forgettable || this.#others.get(account.key) !== account) return;
-    this.#others.delete(account.key);
-    this.#hungry.delete(account);
-    account.drop();
+    if (this.accounts.forget(account)) this.#hungry.delete(account);
   }
 
   /** Closes what is idle, now and from now on. */
@@ -205,11 +184,7 @@ export class Roster {
   /** No timer goes on. */
   stop(): void {
     if (this.#lookAgain !== null) clearTimeout(this.#lookAgain);
-    for (const account of this.accounts()) account.stop();
-  }
-
-  #account(login: Login | null, how: Pick<Login, 'connect' | 'lifetime'>): Account {
-    return new Account(login, how, this.#shares, this.#options.queue?.() ?? new TurnQueue());
+    for (const account of this.accounts) account.stop();
   }
 
   get #total(): number {
