@@ -14,7 +14,7 @@ import { type Loaded, SnapshotSource, type SourceEvent } from './snapshot/source
 import { StartError } from './start-error.ts';
 import { checkedHop } from './statements/checked.ts';
 import { KnownStatements } from './statements/known.ts';
-import { createTransactor, type DatabaseFacts, type Trust } from './transaction/transactor.ts';
+import { type Admittance, createTransactor, type DatabaseFacts, type Trust } from './transaction/transactor.ts';
 import { VERSION } from './version.ts';
 import {
   type ConnectionConfig,
@@ -38,7 +38,7 @@ export interface PoolerOptions {
   readonly onFatal: (reason: string) => void;
 }
 
-export interface Pooler {
+export interface Pooler extends Admittance {
   readonly hop: Hop;
   readonly source: SnapshotSource;
   readonly pool: Pool;
@@ -164,7 +164,8 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
     defaults = session?.defaults ?? defaults;
   });
   await source.start(config);
-  const hop = withDocuments(createTransactor({ pool, database: () => facts }), {
+  const transactor = createTransactor({ pool, database: () => facts });
+  const hop = withDocuments(transactor, {
     source: () => source.current(),
     turn: setImmediate,
   });
@@ -179,6 +180,7 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
       transaction: (request, payload, signal) =>
         (facts?.trust.kind === 'process' ? hop : checked).transaction(request, payload, signal),
     },
+    refusal: (caller, address) => transactor.refusal(caller, address),
     source,
     pool,
     statementUses,

@@ -3,6 +3,8 @@
  * https://docs.postgrest.org/en/stable/references/errors.html
  */
 
+import { UntracedError } from '../shared/untraced-error.ts';
+
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 export interface ErrorBody {
@@ -12,7 +14,7 @@ export interface ErrorBody {
   readonly hint: Json;
 }
 
-export class ApiError extends Error {
+export class ApiError extends UntracedError {
   override readonly name = 'ApiError';
   readonly code: string;
   readonly status: number;

@@ -3,9 +3,10 @@
  * `RawRequest → authenticate → ApiRequest → Plan → statements → hop → result → RawResponse`
  */
 import type { CancelSignal } from '../shared/hop/cancellation.ts';
-import type { Hop, Statement } from '../shared/hop/types.ts';
+import type { Hop, Statement, TransactionFailure } from '../shared/hop/types.ts';
 import { sameContent } from '../shared/snapshot/version.ts';
 import { SqlSyntaxError } from '../shared/sql/identifiers.ts';
+import type { Caller } from '../shared/transaction/plan.ts';
 import type { Identity } from './auth/authenticator.ts';
 import { ApiError } from './error.ts';
 import type { Exchange } from './observe.ts';
@@ -30,6 +31,8 @@ import { documentRequest, payloadOf, transactionRequest } from './transaction.ts
 export interface Backend {
   readonly states: StateSource;
   readonly hop: Hop;
+  /** Why no request of this caller would be run now; null where it might. Asked before anything else is made of a request. */
+  readonly refusal?: (caller: Caller, address: string | null) => TransactionFailure | null;
   /** Told of an error that is a fault of ours; the client sees none of it. */
   readonly report?: (error: unknown) => void;
   /** Where the API is mounted, in place of `EDGEREST_BASE_PATH`: '' is the root. */
@@ -98,6 +101,8 @@ async function answer(
   }
   timing?.lap();
   if (exchange !== null) exchange.role = identity.role;
+  const refusal = raw.method === 'OPTIONS' ? null : (backend.refusal?.(identity, raw.address ?? null) ?? null);
+  if (refusal !== null) throw failed(refusal, identity, exchange);
   const context = { backend, signal, token, address: raw.address ?? null, identity, timing, exchange };
   try {
     return await attempt(raw, state, context);
@@ -136,8 +141,7 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
   if (exchange !== null) exchange.queries = outcome.sent ?? [];
   if (outcome.snapshot !== null) backend.states.seen(outcome.snapshot);
   if (!outcome.ok) {
-    const error = fromFailure(outcome.failure, identity);
-    if (exchange !== null) exchange.failure = error;
+    const error = failed(outcome.failure, identity, exchange);
     const { failure, snapshot } = outcome;
     const mayBePlanned = failure.kind === 'database' || (failure.kind === 'refused' && failure.reason === 'snapshot');
     const outdated = mayBePlanned && snapshot !== null && !sameContent(snapshot, version);
@@ -158,6 +162,13 @@ function statementsOf(plan: DatabasePlan, facts: Facts, identity: Identity): rea
     const { code, message } = error;
     throw fromFailure({ kind: 'database', code, message, detail: null, hint: null, statement: 0 }, identity);
   }
+}
+
+/** The error that a transaction's failure is answered with, noted. */
+function failed(failure: TransactionFailure, identity: Identity, exchange: Exchange | null): ApiError {
+  const error = fromFailure(failure, identity);
+  if (exchange !== null) exchange.failure = error;
+  return error;
 }
 
 /** Whether a large body has passed through already. */

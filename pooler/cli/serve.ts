@@ -47,6 +47,7 @@ function apiServer({ config, observe, pooler }: Program): { readonly server: Ser
   const backend: Backend = {
     states: new LocalStates(pooler.source, (event) => observe({ kind: 'token', event })),
     hop: pooler.hop,
+    refusal: pooler.refusal,
     report: (error) => observe({ kind: 'fault', error }),
   };
   const listener = nodeListener((request, signal, exchange) => handle(request, backend, signal, exchange), {

@@ -1,3 +1,5 @@
+import { UntracedError } from '../../shared/untraced-error.ts';
+
 /**
  * - `acquisition-timeout`: no connection became free in time.
  * - `queue-full`: too many are waiting already.
@@ -16,7 +18,7 @@ const messages: Readonly<Record<PoolErrorCode, string>> = {
 };
 
 /** The pool did not give a connection. Nothing has reached the database. */
-export class PoolError extends Error {
+export class PoolError extends UntracedError {
   override readonly name = 'PoolError';
   readonly code: PoolErrorCode;
 

@@ -115,6 +115,21 @@ describe('waiting', () => {
     expect(await Promise.all(waiting)).toEqual(['1', '2']);
   });
 
+  test('is known beforehand where too many do', async () => {
+    const on = pool({ size: 1, queueLength: 5 });
+    const waitsAs = (key: string): Promise<unknown> => on.run(flight('select 1'), { key });
+    const release = await occupy(on, 1);
+    expect(on.turnsAway('a')).toBe(false);
+    const waiting = Array.from({ length: 4 }, () => waitsAs('a'));
+    // Of one key, as long as others may come.
+    expect([on.turnsAway('a'), on.turnsAway('b')]).toEqual([true, false]);
+    await expect(waitsAs('a')).rejects.toMatchObject({ code: 'queue-full' });
+    expect(on.metrics().refused['queue-full']).toBe(2);
+    release();
+    await Promise.all(waiting);
+    expect(on.turnsAway('a')).toBe(false);
+  });
+
   test('can be forbidden: then whoever finds no connection, and no room for one, is refused', async () => {
     const on = pool({ size: 2, queueLength: 0 });
     const both = [value(on, 'select 1, pg_sleep(0.01)'), value(on, 'select 2, pg_sleep(0.01)')];

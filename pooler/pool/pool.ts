@@ -117,6 +117,14 @@ export class Pool {
     });
   }
 
+  /** Whether there is no room for one more to wait under this key. It counts as refused then: there is no use in asking for a connection. */
+  turnsAway(key: string): boolean {
+    const account = this.#roster.own;
+    if (account.queue.length === 0 || this.#draining || this.#hasRoom({ account, key })) return false;
+    this.#countRefusal(key, 'queue-full');
+    return true;
+  }
+
   /** The schema has changed: connections of the pool's own login prepare their statements anew. */
   forgetStatements(): void {
     this.#roster.generation++;
@@ -263,10 +271,14 @@ export class Pool {
   }
 
   #refuse(waiter: Waiter, code: PoolErrorCode): void {
-    this.#refused[code]++;
-    this.#options.observe?.({ type: 'refused', key: waiter.key, code });
+    this.#countRefusal(waiter.key, code);
     waiter.refuse(new PoolError(code));
     this.#roster.forget(waiter.account);
+  }
+
+  #countRefusal(key: string, code: PoolErrorCode): void {
+    this.#refused[code]++;
+    this.#options.observe?.({ type: 'refused', key, code });
   }
 
   /** A connection is free: it goes to the next one who waits. */

@@ -26,6 +26,12 @@ import {
 import type { FlightPlan } from './flight.ts';
 
 const LATE: TransactionFailure = { kind: 'cancelled', message: 'The deadline passed.' };
+/** The answer to one for whom there is no room to wait. */
+export const QUEUE_FULL: TransactionFailure = {
+  kind: 'admission',
+  reason: 'full',
+  message: 'Too many requests wait for a connection.',
+};
 const NEWLINE = Buffer.from('\n');
 
 /** The row's columns as text, but for the body's. */
@@ -120,7 +126,7 @@ function admissionFailure(error: PoolError): TransactionFailure {
     case 'acquisition-timeout':
       return { kind: 'admission', reason: 'timeout', message: 'Timed out acquiring connection from connection pool.' };
     case 'queue-full':
-      return { kind: 'admission', reason: 'full', message: 'Too many requests wait for a connection.' };
+      return QUEUE_FULL;
     case 'deadline':
       return LATE;
     case 'aborted':

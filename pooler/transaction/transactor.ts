@@ -18,7 +18,7 @@ import type { Admission, Pool, Subject } from '../pool/index.ts';
 import type { CancelSignal, Flight } from '../wire/index.ts';
 import { BodyStream } from './body-stream.ts';
 import { type FlightPlan, FlightWriter, mayStream } from './flight.ts';
-import { failureOf, outcomeOf, textsOf } from './outcome.ts';
+import { failureOf, outcomeOf, QUEUE_FULL, textsOf } from './outcome.ts';
 import { QueueKeys } from './queue-key.ts';
 
 /** The keys for tokens have not come from their issuer yet: nothing is known of a token. */
@@ -56,13 +56,19 @@ export interface DatabaseFacts {
 }
 
 export interface TransactorOptions {
-  readonly pool: Pick<Pool, 'run'>;
+  readonly pool: Pick<Pool, 'run' | 'turnsAway'>;
   /** What was found at the last load; null before the first. */
   readonly database: () => DatabaseFacts | null;
 }
 
+/** Says before anything is made of a request whether there is any use in it. */
+export interface Admittance {
+  /** Why a request of this caller would not be run now, since no more may wait; null where it may be asked for. `address`: the client's. */
+  refusal(caller: Caller, address: string | null): TransactionFailure | null;
+}
+
 /** The hop's own end: what a worker in the same process calls, and what the hop's server calls for one that is elsewhere. */
-export function createTransactor(options: TransactorOptions): Hop {
+export function createTransactor(options: TransactorOptions): Hop & Admittance {
   return new Transactor(options);
 }
 
@@ -87,12 +93,18 @@ function derive(facts: DatabaseFacts, before: Derived | null): Derived {
   return { facts, writer, queueKeys, rule: new RoleRule(roles, allowed) };
 }
 
-class Transactor implements Hop {
+class Transactor implements Hop, Admittance {
   readonly #options: TransactorOptions;
   #derived: Derived | null = null;
 
   constructor(options: TransactorOptions) {
     this.#options = options;
+  }
+
+  refusal(caller: Caller, address: string | null): TransactionFailure | null {
+    const facts = this.#options.database();
+    if (facts === null) return null;
+    return this.#options.pool.turnsAway(this.#derivedFrom(facts).queueKeys.of(caller, address)) ? QUEUE_FULL : null;
   }
 
   transaction(
@@ -158,12 +170,14 @@ class Transactor implements Hop {
     const { rule, writer, queueKeys } = this.#derivedFrom(facts);
     const decision = rule.decide(role);
     if (decision.kind === 'refused') return Promise.resolve(this.#error(decision.failure));
+    const key = queueKeys.of(caller, request.address ?? null);
+    if (this.#options.pool.turnsAway(key)) return Promise.resolve(this.#error(QUEUE_FULL));
     const refused = writer.check(request);
     if (refused) return Promise.resolve(this.#error(refused));
 
     const guarded = decision.kind === 'guard';
     const { logQuery } = facts.config;
-    const asker = { role, key: queueKeys.of(caller, request.address ?? null) };
+    const asker = { role, key };
     let sent: readonly string[] = [];
     const write = (sink: BodyStream | null): FlightPlan => {
       const plan = writer.write(request, payload, caller, {

@@ -1,3 +1,5 @@
+import { UntracedError } from '../../shared/untraced-error.ts';
+
 /** The fields of an ErrorResponse or NoticeResponse (PostgreSQL docs, "Error and Notice Message Fields"). */
 export type ErrorFields = {
   readonly severity: string;
@@ -21,7 +23,7 @@ export type ErrorFields = {
 };
 
 /** An error that the server reported. */
-export class DatabaseError extends Error {
+export class DatabaseError extends UntracedError {
   override readonly name = 'DatabaseError';
   /** SQLSTATE. */
   readonly code: string;
