@@ -8,6 +8,7 @@ import { VERSION } from '../version.ts';
 import { Admin } from './admin.ts';
 import type { Configured } from './config.ts';
 import { checkDriverDoor, openDriverDoor } from './driver.ts';
+import { boundGarbage } from './heap.ts';
 import { adminPlace } from './listen.ts';
 import { onReload } from './reload.ts';
 import { DRAIN_TIMEOUT, onShutdown, type Shutdown } from './shutdown.ts';
@@ -61,6 +62,7 @@ export async function startProgram({ name, configured, trust }: ProgramOptions):
   };
   // In this order: who reads that it starts may want to stop it.
   const shutdown = onShutdown(observe);
+  boundGarbage();
   observe({ kind: 'starting', program });
   if (admin !== null && place !== null) {
     const { address } = await admin.listen(place);

@@ -20,11 +20,6 @@ import { startProgram, variablesFor } from './program.ts';
 const BATCH = 250;
 const CONNECTIONS = 10;
 const MEGABYTE = 1024 * 1024;
-/**
- * Of a machine with a lot of memory V8 takes as much for garbage as it likes: what ten thousand requests leave at once is then kept for
- * long. The limit is that of the program's objects, in megabytes; bodies and sockets are not among them.
- */
-const HEAP_LIMIT = 128;
 
 interface Task {
   readonly port: number;
@@ -135,7 +130,6 @@ async function measure(): Promise<void> {
   const program = await startProgram(checkout, 'serve', {
     ...variablesFor(database.login),
     PGRST_DB_POOL: String(CONNECTIONS),
-    NODE_OPTIONS: `--max-old-space-size=${HEAP_LIMIT}`,
     PGRST_ADMIN_SERVER_HOST: '127.0.0.1',
     PGRST_ADMIN_SERVER_PORT: String(admin),
   });
