@@ -3,7 +3,7 @@ import type { Routine } from '../../shared/snapshot/types.ts';
 import { BODY } from '../../shared/sql/fragments.ts';
 import { quoteIdent } from '../../shared/sql/identifiers.ts';
 import type { Statement } from './conditions.ts';
-import { payloadRows } from './payload.ts';
+import { once, payloadRows } from './payload.ts';
 import type { Scanner } from './scanner.ts';
 
 /** A call, after its SELECT. Returns the functions that it may mean: overloads. */
@@ -65,9 +65,12 @@ function invocation(statement: Statement, payload: readonly (readonly [string, s
 }
 
 function argumentsOf(s: Scanner, value: (name: string) => void): void {
+  const before = new Set<string>();
   s.list(', ', () => {
     s.take('VARIADIC ');
     const name = s.identifier();
+    once(s, name, before);
+    before.add(name);
     s.expect(' := ');
     value(name);
   });

@@ -1,7 +1,8 @@
 /** Which messages of workers are taken: those that the worker makes of the API's requests, under one snapshot. */
 import { type Refused, refuse } from '../../shared/hop/codec.ts';
-import type { Parameter, TransactionRequest } from '../../shared/hop/types.ts';
+import type { Parameter, ResultShape, TransactionRequest } from '../../shared/hop/types.ts';
 import type { Routine, Snapshot } from '../../shared/snapshot/types.ts';
+import { COLUMN, EARLY_BODY } from '../../shared/sql/columns.ts';
 import type { KnownStatements } from './known.ts';
 import type { Kind } from './main.ts';
 import { isRequestFor, type Target } from './target.ts';
@@ -33,10 +34,13 @@ export class MessageCheck {
     const main = this.statements.kindOf(first.text);
     if (typeof main === 'number') return notOurs(0, main);
     if (main.kind === 'guard' || main.kind === 'estimate') return notOurs(0, 0);
+    if (!isResultOf(main, first.result)) return otherResult(0);
     if (second !== undefined) {
       const next = this.statements.kindOf(second.text);
       if (typeof next === 'number') return notOurs(1, next);
-      if (next.kind !== (main.kind === 'read' ? 'estimate' : 'guard')) return notOurs(1, 0);
+      const fits = main.kind === 'read' ? next.kind === 'estimate' && next.table === main.table : next.kind === 'guard';
+      if (!fits) return notOurs(1, 0);
+      if (!isResultOf(next, second.result)) return otherResult(1);
     }
     if (more.length > 0) return notOurs(2, 0);
     if (!this.#areBounded(main, first.parameters)) {
@@ -88,6 +92,24 @@ function targetOf(main: Main, { method }: TransactionRequest): Target {
       return main satisfies never;
   }
 }
+
+/** Whether the worker wants this of the statement's result. */
+function isResultOf(kind: Kind, result: ResultShape): boolean {
+  switch (kind.kind) {
+    case 'guard':
+      return result.kind === 'none';
+    case 'estimate':
+      return result.kind === 'row' && result.body === null && result.binary !== true;
+    default:
+      if (result.kind !== 'row') return result.kind === kind.answer;
+      return kind.answer === 'early row'
+        ? result.body === EARLY_BODY && result.binary === true && result.stream !== true
+        : kind.answer === 'row' && result.body === COLUMN.body && result.binary !== true;
+  }
+}
+
+const otherResult = (statement: number): Refused =>
+  refuse(403, 'statement', `Of statement ${statement + 1} another result is asked for than a worker wants.`);
 
 const notOurs = (statement: number, at: number): Refused =>
   refuse(403, 'statement', `Statement ${statement + 1} is none that a worker makes, from character ${at + 1} on.`);

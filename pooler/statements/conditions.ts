@@ -17,15 +17,19 @@ export interface Statement {
   limits: number[] | null;
 }
 
-/** Reads a query, which has names of its own: what reading it returns, and the columns of its result. */
-export function within<T>(statement: Statement, read: () => T): readonly [T, ReadonlySet<string>] {
+/** A query begins, which has names of its own. Returns the one around it, for `closed`. */
+export function opened(statement: Statement): Query {
   const outer = statement.query;
   statement.query = new Query(outer);
-  const found = read();
+  return outer;
+}
+
+/** It has ended. Returns the columns of its result. */
+export function closed(statement: Statement, outer: Query): ReadonlySet<string> {
   const { query } = statement;
-  if (query.callsCode()) statement.callsCode = true;
+  statement.callsCode ||= query.callsCode();
   statement.query = outer;
-  return [found, query.columns()];
+  return query.columns();
 }
 
 const AGGREGATE_CALLS = Object.values(AGGREGATES).map((name) => `${name}(`);
@@ -179,26 +183,28 @@ export type Counted = (statement: Statement) => void;
 /** A condition, or a tree of them. */
 export function condition(statement: Statement, counted: Counted): void {
   const { s } = statement;
-  s.nested(() => {
-    if (s.take('(') || s.take('NOT (')) {
-      do condition(statement, counted);
-      while (s.take(' AND ') || s.take(' OR '));
-      s.expect(')');
-    } else if (s.take('EXISTS (') || s.take('NOT EXISTS (')) {
-      counted(statement);
-      s.expectOneOf([')', ' )']);
-    } else {
-      s.take('NOT ');
-      field(statement);
-      s.expect(' ');
-      operation(statement);
-    }
-  });
+  s.deeper();
+  if (s.take('(') || s.take('NOT (')) {
+    do condition(statement, counted);
+    while (s.take(' AND ') || s.take(' OR '));
+    s.expect(')');
+  } else if (s.take('EXISTS (') || s.take('NOT EXISTS (')) {
+    counted(statement);
+    s.expectOneOf([')', ' )']);
+  } else {
+    s.take('NOT ');
+    field(statement);
+    s.expect(' ');
+    operation(statement);
+  }
+  s.back();
 }
 
 /** ` WHERE a AND b`, or nothing. */
 export function where(statement: Statement, counted: Counted): void {
-  if (statement.s.take(' WHERE ')) statement.s.list(' AND ', () => condition(statement, counted));
+  if (!statement.s.take(' WHERE ')) return;
+  do condition(statement, counted);
+  while (statement.s.take(' AND '));
 }
 
 /** ` ORDER BY …`, or nothing. */

@@ -26,23 +26,34 @@ import { countQuery, readQuery } from './read.ts';
 import { NotOurs, Scanner } from './scanner.ts';
 import { emptyUpdate, type Written, write } from './write.ts';
 
+/** How the answer comes: lines of a plan, or a row with the body in its usual place or where a function of the database makes it. */
+export type Answer = 'lines' | 'row' | 'early row';
+
+interface Answers {
+  readonly answer: Answer;
+}
+
 /** What a statement is, as far as the rest of its message and the session's state afterwards depend on it. */
 export type Kind =
-  | {
+  | (Answers & {
       readonly kind: 'read';
       readonly table: Table;
       /** The parameters that bound its rows; each has to be below `db-max-rows`. Null without that. */
       readonly limits: readonly number[] | null;
       /** Whether it names code of the database's users. */
       readonly callsCode: boolean;
-    }
-  | ({ readonly kind: 'write' } & Written)
+    })
+  | (Answers & Written & { readonly kind: 'write' })
   /** `routines`: the function is one of these. */
-  | { readonly kind: 'call'; readonly routines: readonly Routine[]; readonly limits: readonly number[] | null }
+  | (Answers & {
+      readonly kind: 'call';
+      readonly routines: readonly Routine[];
+      readonly limits: readonly number[] | null;
+    })
   /** What may follow a write or a call. */
   | { readonly kind: 'guard' }
-  /** What may follow a read. */
-  | { readonly kind: 'estimate'; readonly callsCode: boolean };
+  /** What may follow a read of the table. */
+  | { readonly kind: 'estimate'; readonly table: Table; readonly callsCode: boolean };
 
 const GUARD: Kind = { kind: 'guard' };
 
@@ -53,7 +64,7 @@ const around = (text: (placeholder: string) => string): readonly [string, string
 };
 
 const PAGES = [ROW_COUNT, '1'];
-const TOTALS = [NOT_COUNTED, "''", TOTAL_COUNT, ...PAGES];
+const TOTALS = [NOT_COUNTED, "''", ...PAGES];
 const INSERTED = ["''", insertedRows];
 const GUARDS = ['null', ...PAGES.map(leaveCount)];
 const [LOCATION_START, LOCATION_END] = around(location);
@@ -72,6 +83,7 @@ const named = (values: readonly string[], name: string): readonly string[] =>
 const textNamed = (values: readonly string[], name: string): readonly string[] => named(values.map(asText), name);
 
 const TOTAL = named(TOTALS, 'total_result_set, ');
+const COUNTED = named([TOTAL_COUNT], 'total_result_set, ');
 const PAGE = named(PAGES, 'page_total, ');
 const BODY = named(BODIES, 'body');
 const GEOJSON_BODY = `${GEOJSON} AS body`;
@@ -84,6 +96,7 @@ const ROW = {
 
 const CUSTOM = {
   total: textNamed(TOTALS, 'total_result_set, '),
+  counted: textNamed([TOTAL_COUNT], 'total_result_set, '),
   page: textNamed(PAGES, 'page_total, '),
   inserted: textNamed(INSERTED, 'response_inserted, '),
 };
@@ -121,10 +134,20 @@ function body(statement: Statement): boolean {
   return true;
 }
 
+/** What of a statement its main row depends on. */
+interface Context {
+  /** A plan is shown. */
+  readonly explained: boolean;
+  /** What the rows are of, where they are of a function. */
+  readonly called: readonly Routine[];
+  /** All rows are counted. Where there is no such CTE its name would be anything that search_path finds. */
+  readonly counted: boolean;
+}
+
 /** The columns of the main row, in either order, or those of which a plan is shown. */
-function columns(statement: Statement, explained: boolean, called: readonly Routine[]): void {
+function columns(statement: Statement, { explained, called, counted }: Context): Answer {
   const { s } = statement;
-  if (s.takeOneOf(CUSTOM.total)) {
+  if (s.takeOneOf(counted ? CUSTOM.counted : CUSTOM.total)) {
     s.expectOneOf(CUSTOM.page);
     s.expectOneOf(CUSTOM.inserted);
     s.expect('(');
@@ -133,9 +156,9 @@ function columns(statement: Statement, explained: boolean, called: readonly Rout
     customBody(statement, called);
     s.expect(`, ${RESPONSE}, `);
     s.expectOneOf(ROW.guard);
-    return;
+    return explained ? s.fail() : 'early row';
   }
-  s.expectOneOf(TOTAL);
+  s.expectOneOf(counted ? COUNTED : TOTAL);
   s.expectOneOf(PAGE);
   if (explained) {
     if (s.looksAt('ARRAY[]') || s.looksAt(LOCATION_START)) {
@@ -145,48 +168,49 @@ function columns(statement: Statement, explained: boolean, called: readonly Rout
     if (!body(statement)) customBody(statement, called);
     s.expect(`, ${RESPONSE}, `);
     s.expectOneOf(EXPLAINED_INSERTED);
-    return;
+    return 'lines';
   }
   s.expectOneOf(ROW.inserted);
   locationOr(s, 'null');
   s.expect(' AS location, ');
   s.expectOneOf(ROW.guard);
   s.expect(`, ${RESPONSE}, `);
-  if (!body(statement)) s.fail();
+  return body(statement) ? 'row' : s.fail();
 }
 
-/** The CTE that counts all rows, if it is there. */
-function countCte(statement: Statement, ofSource: boolean): void {
+/** The CTE that counts all rows. Returns whether it is there. */
+function countCte(statement: Statement, ofSource: boolean): boolean {
   const { s } = statement;
-  if (!s.take(`, ${SOURCE}_count AS (`)) return;
+  if (!s.take(`, ${SOURCE}_count AS (`)) return false;
   countQuery(statement, ofSource);
   if (s.take(' LIMIT ')) s.digits();
   s.expect(')');
+  return true;
 }
 
 function read(statement: Statement, explained: boolean): Kind {
   const { s } = statement;
   const [table] = readQuery(statement, false);
   s.expect(' )');
-  countCte(statement, false);
+  const counted = countCte(statement, false);
   s.expect(' SELECT ');
-  columns(statement, explained, NONE);
+  const answer = columns(statement, { explained, called: NONE, counted });
   s.expect(` FROM ( SELECT * FROM ${SOURCE} ) ${ROWS}`);
   const { limits, callsCode } = statement;
-  return { kind: 'read', table: table ?? s.fail(), limits, callsCode };
+  return { kind: 'read', table: table ?? s.fail(), limits, callsCode, answer };
 }
 
 function rowsOfCall(statement: Statement, explained: boolean): Kind {
   const { s } = statement;
   const routines = call(statement);
   s.expect(')');
-  countCte(statement, true);
+  const counted = countCte(statement, true);
   s.expect(' SELECT ');
-  columns(statement, explained, routines);
+  const answer = columns(statement, { explained, called: routines, counted });
   s.expect(' FROM (');
   readQuery(statement, true);
   s.expect(`) ${ROWS}`);
-  return { kind: 'call', routines, limits: statement.limits };
+  return { kind: 'call', routines, limits: statement.limits, answer };
 }
 
 function rowsOfWrite(statement: Statement, written: Written, explained: boolean): Kind {
@@ -194,11 +218,11 @@ function rowsOfWrite(statement: Statement, written: Written, explained: boolean)
   // No maximum of rows holds for these.
   statement.limits = null;
   s.expect(') SELECT ');
-  columns(statement, explained, NONE);
+  const answer = columns(statement, { explained, called: NONE, counted: false });
   s.expect(' FROM (');
   if (!s.take(`SELECT * FROM ${SOURCE}`)) readQuery(statement, true);
   s.expect(`) ${ROWS}`);
-  return { kind: 'write', ...written };
+  return { kind: 'write', ...written, answer };
 }
 
 /** `WITH pgrst_source AS (…) SELECT …`, after its first parenthesis. */
@@ -245,8 +269,8 @@ function whole(statement: Statement): Kind {
   }
   if (s.looksAt(`${ESTIMATED}SELECT 1 `)) {
     s.expect(ESTIMATED);
-    countQuery(statement, false);
-    return { kind: 'estimate', callsCode: statement.callsCode };
+    const table = countQuery(statement, false) ?? s.fail();
+    return { kind: 'estimate', table, callsCode: statement.callsCode };
   }
   const explained = explain(s);
   if (explained && !names.settings.dbPlanEnabled) s.fail();

@@ -2,9 +2,10 @@
 import { BODY } from '../../shared/sql/fragments.ts';
 import { conversion, type Statement } from './conditions.ts';
 import type { PayloadColumn } from './names.ts';
+import type { Scanner } from './scanner.ts';
 
 /** What is wanted of the body, in the order of the text: quoted names with what is known of them. */
-export type PayloadColumns = readonly (readonly [string, PayloadColumn])[];
+export type PayloadColumns = ReadonlyMap<string, PayloadColumn>;
 
 /**
  * `FROM (SELECT $1::pg_catalog.json AS json_data) pgrst_payload, … pgrst_body`, its FROM excluded. `columns`: those of a write.
@@ -23,26 +24,27 @@ export function payloadRows(
   s.expect(' AS json_data) pgrst_payload, ');
   if (defaults) defaultValues(statement, columns);
   s.expect('LATERAL (SELECT ');
-  const read: string[] = [];
+  const read = new Set<string>();
   if (!s.looksAt(' FROM ')) {
     s.list(', ', () => {
       const converted = conversion(statement, names.payloads);
       const name = s.identifier();
       if (converted) s.expect(`) AS ${name}`);
-      read.push(name);
+      once(s, name, read);
+      read.add(name);
     });
   }
   s.expect(' FROM ');
   const values = defaults ? 'pgrst_json_defs.val' : 'pgrst_payload.json_data';
-  if (read.length === 0) {
+  if (read.size === 0) {
     s.expectOneOf(['(values(1)) _', `pg_catalog.${json}_array_elements(${values}) _`]);
     s.expect(`) ${BODY}`);
     return [];
   }
   s.expectOneOf([`pg_catalog.${json}_to_record(${values}) AS _(`, `pg_catalog.${json}_to_recordset(${values}) AS _(`]);
   const given: (readonly [string, string])[] = [];
-  for (const [i, name] of read.entries()) {
-    if (i > 0) s.expect(', ');
+  for (const name of read) {
+    if (given.length > 0) s.expect(', ');
     s.expect(`${name} `);
     given.push([name, columns === null ? s.type() : typeOf(statement, columns, name)]);
   }
@@ -52,10 +54,14 @@ export function payloadRows(
   return given;
 }
 
+/** Fails at a name that was there before: what follows of it would be as long as they are many. */
+export function once(s: Scanner, name: string, before: { has(name: string): boolean }): void {
+  if (before.has(name)) s.fail();
+}
+
 /** One of the types that the column may be read as, whole. */
 function typeOf({ s }: Statement, columns: PayloadColumns, wanted: string): string {
-  const [, column] = columns.find(([name]) => name === wanted) ?? [];
-  for (const type of column?.types ?? []) {
+  for (const type of columns.get(wanted)?.types ?? []) {
     if (s.looksAt(`${type}, `) || s.looksAt(`${type})`)) {
       s.expect(type);
       return type;
@@ -66,7 +72,7 @@ function typeOf({ s }: Statement, columns: PayloadColumns, wanted: string): stri
 
 /** The defaults are expressions of the database: they stand there word for word. */
 function defaultValues({ s }: Statement, columns: PayloadColumns): void {
-  const defaults = columns.map(([, column]) => column.default).filter((pair) => pair !== null);
+  const defaults = [...columns.values()].map((column) => column.default).filter((pair) => pair !== null);
   const object = `pg_catalog.jsonb_build_object(${defaults.join(', ')})`;
   s.expectOneOf([
     `LATERAL (SELECT ${object} || pgrst_payload.json_data AS val) pgrst_json_defs, `,

@@ -20,15 +20,21 @@ export interface Relation {
 /** A name of two or three parts, as it stands there; `*` may be the last. */
 export type Name = readonly string[];
 
+/** Comparisons that one statement's names are worth. Beyond any request's; who sends more has them taken for code. */
+const STEPS = 100_000;
+
 /** One SELECT with what it is within. Its names are looked up at its end: a select list comes before what it is of. */
 export class Query {
   readonly #outer: Query | null;
   readonly #relations: Relation[] = [];
   readonly #names: Name[] = [];
   readonly #outputs: (string | Name)[] = [];
+  /** Of the whole statement. */
+  readonly #steps: { left: number };
 
   constructor(outer: Query | null) {
     this.#outer = outer;
+    this.#steps = outer === null ? { left: STEPS } : outer.#steps;
   }
 
   add(relation: Relation): void {
@@ -59,7 +65,10 @@ export class Query {
     for (const output of this.#outputs) {
       const name = typeof output === 'string' ? output : output.at(-1);
       if (typeof output !== 'string' && name === '*') {
-        for (const column of this.#relationOf(output)?.columns.keys() ?? []) columns.add(column);
+        for (const column of this.#relationOf(output)?.columns.keys() ?? []) {
+          if (this.#steps.left-- <= 0) return columns;
+          columns.add(column);
+        }
       } else if (name !== undefined) columns.add(name);
     }
     return columns;
@@ -70,6 +79,8 @@ export class Query {
     const table = name.at(-2);
     const schema = name.at(-3);
     for (let query: Query | null = this; query !== null; query = query.#outer) {
+      this.#steps.left -= query.#relations.length + 1;
+      if (this.#steps.left <= 0) return null;
       const found = query.#relations.find((r) => r.name === table && (schema === undefined || schema === r.schema));
       if (found !== undefined) return found;
     }

@@ -2,7 +2,17 @@
 import type { Table } from '../../shared/snapshot/types.ts';
 import { SOURCE } from '../../shared/sql/fragments.ts';
 import { quoteIdent } from '../../shared/sql/identifiers.ts';
-import { columnName, field, limitOffset, orderBy, type Statement, selectedValue, where, within } from './conditions.ts';
+import {
+  closed,
+  columnName,
+  field,
+  limitOffset,
+  opened,
+  orderBy,
+  type Statement,
+  selectedValue,
+  where,
+} from './conditions.ts';
 import type { Columns, Relation } from './query.ts';
 
 const NO_COLUMNS: ReadonlySet<string> = new Set();
@@ -58,20 +68,19 @@ function from(statement: Statement, ofSource: boolean): Table | null {
   return null;
 }
 
-const counted = (statement: Statement): void => {
-  countQuery(statement, false);
-};
-
 /** One `1` for every row. Returns the relation whose rows they are. */
 export function countQuery(statement: Statement, ofSource: boolean): Table | null {
-  const [table] = within(statement, () => {
-    statement.s.expect('SELECT 1 ');
-    const table = from(statement, ofSource);
-    where(statement, counted);
-    return table;
-  });
+  const outer = opened(statement);
+  statement.s.expect('SELECT 1 ');
+  const table = from(statement, ofSource);
+  where(statement, countRelation);
+  closed(statement, outer);
   return table;
 }
+
+const countRelation = (statement: Statement): void => {
+  countQuery(statement, false);
+};
 
 /** An alias, which names a column of the result. */
 function alias({ s, query }: Statement): void {
@@ -96,9 +105,10 @@ function selectItem(statement: Statement): void {
   }
 }
 
-/** The rows of an embed as an array, and columns of a to-many spread. */
-function aggregatedRows(statement: Statement): void {
-  const { s, query } = statement;
+/** The rows of an embed as an array, and columns of a to-many spread. Returns the columns of the result. */
+function aggregatedRows(statement: Statement): ReadonlySet<string> {
+  const { s } = statement;
+  const outer = opened(statement);
   s.identifier();
   s.expect(')::pg_catalog.jsonb');
   alias(statement);
@@ -111,25 +121,23 @@ function aggregatedRows(statement: Statement): void {
   s.expect(' FROM (');
   const [, columns] = readQuery(statement, false);
   s.expect(' ) AS ');
-  query.add(aliased(s.identifier(), columns));
-}
-
-function joined(statement: Statement): ReadonlySet<string> {
-  if (!statement.s.take('SELECT pg_catalog.json_agg(')) return readQuery(statement, false)[1];
-  return within(statement, () => aggregatedRows(statement))[1];
+  statement.query.add(aliased(s.identifier(), columns));
+  return closed(statement, outer);
 }
 
 function lateralJoin(statement: Statement): void {
   const { s, query } = statement;
-  s.nested(() => {
-    const columns = joined(statement);
-    s.expect(' ) AS ');
-    query.add(aliased(s.identifier(), columns));
-    s.expect(' ON ');
-    if (s.take('TRUE')) return;
+  s.deeper();
+  const isArray = s.take('SELECT pg_catalog.json_agg(');
+  const columns = isArray ? aggregatedRows(statement) : readQuery(statement, false)[1];
+  s.expect(' ) AS ');
+  query.add(aliased(s.identifier(), columns));
+  s.expect(' ON ');
+  if (!s.take('TRUE')) {
     s.identifier();
     s.expect(' IS NOT NULL');
-  });
+  }
+  s.back();
 }
 
 /** A relation with everything that is embedded in it. Returns the relation, and the columns of the result. */
@@ -138,16 +146,15 @@ export function readQuery(
   ofSource: boolean,
 ): readonly [relation: Table | null, columns: ReadonlySet<string>] {
   const { s } = statement;
-  return within(statement, () => {
-    s.expect('SELECT ');
-    // Where nothing but empty embeds is selected, the list is empty.
-    if (!s.looksAt(' FROM ')) s.list(', ', () => selectItem(statement));
-    const table = from(statement, ofSource);
-    while (s.take(' INNER JOIN LATERAL ( ') || s.take(' LEFT JOIN LATERAL ( ')) lateralJoin(statement);
-    where(statement, counted);
-    if (s.take(' GROUP BY ')) s.list(', ', () => field(statement));
-    orderBy(statement);
-    limitOffset(statement);
-    return table;
-  });
+  const outer = opened(statement);
+  s.expect('SELECT ');
+  // Where nothing but empty embeds is selected, the list is empty.
+  if (!s.looksAt(' FROM ')) s.list(', ', () => selectItem(statement));
+  const table = from(statement, ofSource);
+  while (s.take(' INNER JOIN LATERAL ( ') || s.take(' LEFT JOIN LATERAL ( ')) lateralJoin(statement);
+  where(statement, countRelation);
+  if (statement.names.settings.dbAggregatesEnabled && s.take(' GROUP BY ')) s.list(', ', () => field(statement));
+  orderBy(statement);
+  limitOffset(statement);
+  return [table, closed(statement, outer)];
 }

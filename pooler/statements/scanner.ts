@@ -111,10 +111,13 @@ export class Scanner {
     while (this.take(separator));
   }
 
-  /** Reads what may be within itself. */
-  nested(read: () => void): void {
+  /** What may be within itself begins. Reading it takes as little of the stack as it can: hence no function around it. */
+  deeper(): void {
     if (++this.#depth > MAX_DEPTH) this.fail();
-    read();
+  }
+
+  /** It has ended. */
+  back(): void {
     this.#depth--;
   }
 

@@ -3,7 +3,8 @@ import type { Table } from '../../shared/snapshot/types.ts';
 import { BODY } from '../../shared/sql/fragments.ts';
 import { countInserted, countUpdated } from '../../shared/sql/settings.ts';
 import { columnName, condition, type Statement, where } from './conditions.ts';
-import { type PayloadColumns, payloadRows } from './payload.ts';
+import type { PayloadColumn } from './names.ts';
+import { once, payloadRows } from './payload.ts';
 
 const INSERTS = ['POST', 'PUT'];
 const UPDATES = ['PATCH'];
@@ -16,10 +17,12 @@ function target({ s, names }: Statement): Table {
   return names.table(s.qualified()) ?? s.fail();
 }
 
-/** A column that the table has. */
-function payloadColumn({ s, names }: Statement, table: Table): PayloadColumns[number] {
+/** A column that the table has, of which there was none before. */
+function payloadColumn({ s, names }: Statement, table: Table, columns: Map<string, PayloadColumn>): string {
   const name = s.identifier();
-  return [name, names.columns(table).get(name) ?? s.fail()];
+  once(s, name, columns);
+  columns.set(name, names.columns(table).get(name) ?? s.fail());
+  return name;
 }
 
 function returning(statement: Statement): void {
@@ -31,18 +34,18 @@ function returning(statement: Statement): void {
 function insert(statement: Statement): Table {
   const { s } = statement;
   const table = target(statement);
-  const columns: PayloadColumns[number][] = [];
+  const columns = new Map<string, PayloadColumn>();
   if (s.take('(')) {
-    s.list(', ', () => columns.push(payloadColumn(statement, table)));
+    s.list(', ', () => payloadColumn(statement, table, columns));
     s.expect(')');
   }
-  s.expect(` SELECT ${columns.map(([name]) => `${BODY}.${name}`).join(', ')} FROM `);
+  s.expect(` SELECT ${[...columns.keys()].map((name) => `${BODY}.${name}`).join(', ')} FROM `);
   payloadRows(statement, columns);
   if (s.take(` WHERE ${countInserted}`)) while (s.take(' AND ')) condition(statement, noCount);
   if (s.take(' ON CONFLICT(')) {
     s.list(', ', () => s.identifier());
     s.expect(') DO ');
-    const assignments = columns.map(([name]) => `${name} = EXCLUDED.${name}`).join(', ');
+    const assignments = [...columns.keys()].map((name) => `${name} = EXCLUDED.${name}`).join(', ');
     if (!s.take('NOTHING')) s.expect(`UPDATE SET ${assignments} WHERE ${countUpdated}`);
   }
   returning(statement);
@@ -52,12 +55,11 @@ function insert(statement: Statement): Table {
 function update(statement: Statement): Table {
   const { s } = statement;
   const table = target(statement);
-  const columns: PayloadColumns[number][] = [];
+  const columns = new Map<string, PayloadColumn>();
   s.expect(' SET ');
   s.list(', ', () => {
-    const column = payloadColumn(statement, table);
-    s.expect(` = ${BODY}.${column[0]}`);
-    columns.push(column);
+    const name = payloadColumn(statement, table, columns);
+    s.expect(` = ${BODY}.${name}`);
   });
   s.expect(' FROM ');
   payloadRows(statement, columns);

@@ -189,6 +189,15 @@ export const changes = (boss: string): readonly Change[] => {
     [/ WHERE /, ` WHERE EXISTS (SELECT ${set}) AND `],
     [/ WHERE /, ` WHERE EXISTS (SELECT 1  FROM "hidden"."treasure") AND `],
     [/ ORDER BY /, ` ORDER BY ${set}, `],
+    // what would be found through search_path
+    ['null::bigint AS total', '(SELECT pg_catalog.count(*) FROM pgrst_source_count) AS total'],
+    [
+      '(null::bigint)::pg_catalog.text AS total',
+      '((SELECT pg_catalog.count(*) FROM pgrst_source_count))::pg_catalog.text AS total',
+    ],
+    // the other results of the same statement
+    ['"api"."text_notes"(_postgrest_t::"api"."note")', '"api"."text_notes"(_postgrest_t.pgrst_scalar)'],
+    ['EXPLAIN (FORMAT JSON) SELECT 1  FROM "api"."note"', 'EXPLAIN (FORMAT JSON) SELECT 1  FROM "api"."treasure"'],
     // relations
     [/ FROM "api"\."note"/, ' FROM "hidden"."treasure"'],
     [/ FROM "api"\."note"/, ' FROM "pg_catalog"."pg_settings"'],

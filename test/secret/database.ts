@@ -49,6 +49,9 @@ const script = (login: string, alice: string, boss: string): string => `
   create sequence api.calls;
   grant usage on sequence api.calls to public;
   create function api.called(anyelement) returns int language sql volatile as $$ select nextval('api.calls')::int $$;
+  create function api.price(anyelement) returns int language sql volatile as $$ select nextval('api.calls')::int $$;
+  create function api.text(anyelement) returns int language sql volatile as $$ select nextval('api.calls')::int $$;
+  create function api.note_id(record) returns int language plpgsql volatile as $$ begin return nextval('api.calls'); end $$;
   create function api.leaves(note api.note) returns int language sql volatile begin atomic;
     select pg_advisory_lock(5); select $1.id; end;
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Pooler } from '../../pooler/start.ts';
-import { readStatement } from '../../pooler/statements/main.ts';
+import { type Kind, readStatement } from '../../pooler/statements/main.ts';
 import { Names } from '../../pooler/statements/names.ts';
 import { NotOurs } from '../../pooler/statements/scanner.ts';
 import type { Statement } from '../../shared/hop/types.ts';
@@ -63,7 +63,10 @@ function mutated(text: string, steps: readonly (readonly [number, number, number
 
 /** Other names where names stand: mostly of the same statement, so that more of what is taken runs. */
 const renamed = fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 2 });
-const NAMES = ['"become"', '"set_config"', '"hidden"', '"pg_settings"', '"id"', '"body"', '"owner"'];
+const NAMES =
+  '"become" "set_config" "hidden" "pg_settings" "id" "body" "owner" "called" "called" "price" "price" "text" "text" "note_id" "note_id"'.split(
+    ' ',
+  );
 
 function withNames(text: string, choices: readonly (readonly [number, number])[]): string {
   const tokens = tokensOf(text);
@@ -79,17 +82,26 @@ function withNames(text: string, choices: readonly (readonly [number, number])[]
 
 const LEFT = `select current_user, current_setting('role'), current_setting('search_path'), session_user`;
 
-test('no mutant of a statement changes the role', PROPERTY, async () => {
+/** How often code of the database's users was called, by the names that the mutants have for it. */
+async function calls(): Promise<string> {
+  const [row] = await database.sql`select last_value, is_called from api.calls`;
+  return JSON.stringify(row);
+}
+
+test('no mutant of a statement changes the role, or calls code unseen', PROPERTY, async () => {
   const parameters = runs('mutants of statements are read', 0.3);
   const names = new Names(snapshot);
   const before = await left([]);
+  let called = await calls();
   let taken = 0;
   let ran = 0;
+  let plain = 0;
   await fc.assert(
     fc.asyncProperty(fc.nat(), mutations, renamed, async (which, steps, given) => {
       const original = texts[which % texts.length] ?? '';
       const text = withNames(mutated(original, which % 3 === 0 ? [] : steps), given);
-      if (text === original || !isTaken(text, names)) return;
+      const kind = text === original ? null : kindOf(text, names);
+      if (kind === null) return;
       taken++;
       const count = Math.max(0, ...[...text.matchAll(/\$(\d+)/g)].map(([, n]) => Number(n)));
       const values = ['1', '1', '[{"id":77,"body":"x"}]', 'role', '1', database.boss, '2'];
@@ -99,23 +111,29 @@ test('no mutant of a statement changes the role', PROPERTY, async () => {
         result: { kind: 'row', body: null },
       };
       const after = await left([statement]);
+      const callsCode = !('callsCode' in kind) || kind.callsCode;
+      const since = await calls();
+      if (!callsCode) expect(since, text).toBe(called);
+      called = since;
       if (after === null) return;
       ran++;
+      if (!callsCode) plain++;
       expect(after, text).toEqual(before);
     }),
     parameters,
   );
   if (parameters.numRuns < 1000) return;
-  console.log(`${taken} were taken, ${ran} ran to their end`);
+  console.log(`${taken} were taken, ${ran} ran to their end, ${plain} of them reads that call nothing`);
   expect(ran).toBeGreaterThan(parameters.numRuns / 1000);
+  expect(plain).toBeGreaterThan(0);
 });
 
-function isTaken(text: string, names: Names): boolean {
+/** Null where it is not taken. */
+function kindOf(text: string, names: Names): Kind | null {
   try {
-    readStatement(text, names);
-    return true;
+    return readStatement(text, names);
   } catch (error) {
-    if (error instanceof NotOurs) return false;
+    if (error instanceof NotOurs) return null;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** The main statement's row as numbers, and the total that the client asked for. */
 import type { StatementResult, TransactionResult } from '../../shared/hop/types.ts';
+import { COLUMN } from '../../shared/sql/columns.ts';
 import type { Preferences } from '../request/types.ts';
-import { COLUMN } from '../sql/columns.ts';
 import type { DatabasePlan } from '../sql/statements.ts';
 
 const NOTHING: StatementResult = { rows: 0, columns: [] };

@@ -1,7 +1,7 @@
 /** Responses to writes. */
 import type { StatementResult } from '../../shared/hop/types.ts';
+import { COLUMN } from '../../shared/sql/columns.ts';
 import type { ApiRequest } from '../request/types.ts';
-import { COLUMN } from '../sql/columns.ts';
 import type { DatabasePlan } from '../sql/statements.ts';
 import { byteString } from './bytes.ts';
 import { columnOf, insertedTotal, pageTotal } from './counts.ts';

@@ -1,8 +1,8 @@
 /** A result becomes the response: status, headers and the body's own bytes. */
 import type { ResultBody, TransactionResult } from '../../shared/hop/types.ts';
 import type { WorkerSettings } from '../../shared/snapshot/types.ts';
+import { COLUMN } from '../../shared/sql/columns.ts';
 import type { ApiRequest } from '../request/types.ts';
-import { COLUMN } from '../sql/columns.ts';
 import type { DatabasePlan } from '../sql/statements.ts';
 import { byteString } from './bytes.ts';
 import { columnOf, mainResult, pageTotal, tableTotal } from './counts.ts';

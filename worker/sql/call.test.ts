@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { COLUMN } from '../../shared/sql/columns.ts';
 import { qualified } from '../../shared/sql/identifiers.ts';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
-import { COLUMN } from './columns.ts';
 import { compile, type Facts } from './statements.ts';
 import { callPlan, equals, facts, filter, parameter, routine, SCHEMA, select, source } from './testing/plans.ts';
 import { answerOf, type Runner, runner } from './testing/run.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { COLUMN } from '../../shared/sql/columns.ts';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
 import type { CoercibleField, PlanLogic } from '../plan/types.ts';
 import type { JsonOperation, Operation } from '../request/types.ts';
-import { COLUMN } from './columns.ts';
 import { compile } from './statements.ts';
 import { equals, facts, field, filter, read, readPlan, select } from './testing/plans.ts';
 import { type Runner, runner } from './testing/run.ts';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { COLUMN } from '../../shared/sql/columns.ts';
 import { qualified, quoteIdent } from '../../shared/sql/identifiers.ts';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
 import type { ReadPlan } from '../plan/types.ts';
-import { COLUMN } from './columns.ts';
 import { arrayLiteral } from './parameters.ts';
 import { compile } from './statements.ts';
 import {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { COLUMN } from '../../shared/sql/columns.ts';
 import { qualified } from '../../shared/sql/identifiers.ts';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
 import type { MutatePlan } from '../plan/types.ts';
 import type { Preferences } from '../request/types.ts';
-import { COLUMN } from './columns.ts';
 import { compile } from './statements.ts';
 import { equals, facts, field, filter, insert, mutatePlan, SCHEMA, select, source } from './testing/plans.ts';
 import { answerOf, type Runner, runner } from './testing/run.ts';

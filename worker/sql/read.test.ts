@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { COLUMN, EARLY_BODY } from '../../shared/sql/columns.ts';
 import { qualified } from '../../shared/sql/identifiers.ts';
 import { createDatabase, type TestDatabase } from '../../test/postgres.ts';
 import type { JsonOperation } from '../request/types.ts';
-import { COLUMN, EARLY_BODY } from './columns.ts';
 import { compile } from './statements.ts';
 import { equals, facts, field, filter, read, readPlan, select } from './testing/plans.ts';
 import { type Runner, reader, runner } from './testing/run.ts';

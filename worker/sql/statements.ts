@@ -1,13 +1,13 @@
 /** A plan becomes the statements of one flight: the main one, then what guards or completes it. */
 import type { ResultShape, Statement } from '../../shared/hop/types.ts';
 import type { Routine } from '../../shared/snapshot/types.ts';
+import { COLUMN, EARLY_BODY } from '../../shared/sql/columns.ts';
 import { location, NOT_COUNTED, ROW_COUNT, ROWS, SOURCE, TOTAL_COUNT } from '../../shared/sql/fragments.ts';
 import { insertedRows, leaveCount, responseHeaders, responseStatus } from '../../shared/sql/settings.ts';
 import type { MutatePlan, Plan } from '../plan/types.ts';
 import type { Preferences, RowRange } from '../request/types.ts';
 import { bodyAggregate } from './body.ts';
 import { callQuery } from './call.ts';
-import { COLUMN, EARLY_BODY } from './columns.ts';
 import { countQuery } from './count.ts';
 import { estimate, explain } from './explain.ts';
 import { type Guard, guardOf, guardStatement } from './guards.ts';

@@ -1,8 +1,8 @@
 /** Runs compiled statements as one transaction on a real server, with parameters in text format as the hop sends them. */
 import postgres from 'postgres';
 import type { Statement } from '../../../shared/hop/types.ts';
+import { COLUMN } from '../../../shared/sql/columns.ts';
 import type { ReadPlan } from '../../plan/types.ts';
-import { COLUMN } from '../columns.ts';
 import { compile, type Facts } from '../statements.ts';
 import { facts, readPlan } from './plans.ts';
 
