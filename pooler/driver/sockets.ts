@@ -11,7 +11,7 @@ import { Pins } from './session/pins.ts';
 import { SocketClient } from './session/socket-client.ts';
 
 export interface DriverSocketsOptions {
-  readonly pool: Pick<Pool, 'acquire'>;
+  readonly pool: Pick<Pool, 'lend'>;
   readonly logins: Pick<Logins, 'find' | 'verify' | 'admission'>;
   /** The network that a client comes from; empty where that is not known. */
   readonly networkOf: (request: IncomingMessage) => string;

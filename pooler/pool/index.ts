@@ -4,5 +4,15 @@ export { PoolError, type PoolErrorCode } from './errors.ts';
 export { Pool } from './pool.ts';
 export { type AdmissionQueue, FifoQueue, type Queued } from './queue.ts';
 export { TurnQueue } from './turns.ts';
-export type { Admission, Lease, Login, PoolEvent, PoolMetrics, PoolOptions, QueueState, Subject } from './types.ts';
+export type {
+  Admission,
+  Lease,
+  LeaseBorrower,
+  Login,
+  PoolEvent,
+  PoolMetrics,
+  PoolOptions,
+  QueueState,
+  Subject,
+} from './types.ts';
 export type { Waiter } from './waiter.ts';

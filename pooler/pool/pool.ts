@@ -4,7 +4,7 @@ import { PoolError, type PoolErrorCode } from './errors.ts';
 import { hasRoom } from './room.ts';
 import { Roster } from './roster.ts';
 import type { Slot } from './slot.ts';
-import type { Admission, Lease, PoolMetrics, PoolOptions, QueueState } from './types.ts';
+import type { Admission, Lease, LeaseBorrower, PoolMetrics, PoolOptions, QueueState } from './types.ts';
 import { type Request, Waiter } from './waiter.ts';
 
 const anyone: Admission = {};
@@ -102,19 +102,23 @@ export class Pool {
 
   /** Lends a connection for more than one flight. Rejects as run() does. */
   acquire(admission: Admission = anyone): Promise<Lease> {
-    return new Promise((resolve, reject) => {
-      const grant = (slot: Slot) => {
-        slot.lent = true;
-        const release = (): void => this.#takeBack(slot);
-        const destroy = (): void => {
-          if (slot.lent) slot.retire();
-          slot.lent = false;
-        };
-        resolve({ connection: slot.connection, release, destroy });
+    return new Promise((granted, refused) => this.lend(admission, { granted, refused }));
+  }
+
+  /** As acquire(), without a promise. The borrower may be told before lend() returns. */
+  lend(admission: Admission, borrower: LeaseBorrower): void {
+    const grant = (slot: Slot) => {
+      slot.lent = true;
+      const release = (): void => this.#takeBack(slot);
+      const destroy = (): void => {
+        if (slot.lent) slot.retire();
+        slot.lent = false;
       };
-      const account = this.#roster.accounts.of(admission.login);
-      this.#admit(new Waiter({ grant, refuse: reject }, account, admission, performance.now()));
-    });
+      borrower.granted({ connection: slot.connection, release, destroy });
+    };
+    const refuse = (error: Error): void => borrower.refused(error);
+    const account = this.#roster.accounts.of(admission.login);
+    this.#admit(new Waiter({ grant, refuse }, account, admission, performance.now()));
   }
 
   /** Whether there is no room for one more to wait under this key. It counts as refused then: there is no use in asking for a connection. */

@@ -134,3 +134,9 @@ export interface Lease {
   /** Gives it back to be closed, whatever its state. */
   destroy(): void;
 }
+
+/** Who wants a lease: told one of the two, once. What is thrown reaches others. */
+export interface LeaseBorrower {
+  granted(lease: Lease): void;
+  refused(error: Error): void;
+}

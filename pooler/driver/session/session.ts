@@ -33,6 +33,7 @@ export class Session implements Tenant {
   /** That error, until it is sent. */
   #refusal: DriverError | null = null;
   #closing = false;
+  #pumping = false;
   /** When something happened last on the connection that is held. */
   #active = 0;
 
@@ -136,11 +137,16 @@ export class Session implements Tenant {
 
   /** Does what can be done with what has arrived. */
   #pump(): void {
+    // It goes on with what has just come.
+    if (this.#pumping) return;
+    this.#pumping = true;
     try {
       while (this.#step());
     } catch (error) {
       this.#fail(refusalOf(error) ?? this.#failureOf(error));
       return;
+    } finally {
+      this.#pumping = false;
     }
     this.#tenancy.loan?.flush();
     const { state, pinned } = this.#tenancy;
@@ -175,8 +181,8 @@ export class Session implements Tenant {
     else if (this.#tenancy.state === 'holding') {
       if (!this.#tenancy.send(message)) return false;
     } else if (!this.#answerAlone(message.type)) {
-      void this.#tenancy.acquire();
-      return false;
+      this.#tenancy.acquire();
+      return true;
     }
     this.#inbox.shift();
     return true;

@@ -1,5 +1,5 @@
 import { Cancellation } from '../../../shared/hop/cancellation.ts';
-import type { Lease, Pool } from '../../pool/index.ts';
+import type { Lease, LeaseBorrower, Pool } from '../../pool/index.ts';
 import type { DriverError } from '../errors.ts';
 import type { Login, Logins } from '../logins.ts';
 import type { Changes } from './changes.ts';
@@ -13,7 +13,7 @@ import { noSettings, type Settings, scopeOf } from './settings.ts';
 import { Trail } from './trail.ts';
 
 export interface TenancyOptions {
-  readonly pool: Pick<Pool, 'acquire'>;
+  readonly pool: Pick<Pool, 'lend'>;
   readonly logins: Pick<Logins, 'admission'>;
   readonly texts: Texts;
   readonly changes: Changes;
@@ -58,7 +58,7 @@ const turn = 250;
  * The server connections that a client has, one after another: each from the first message of a transaction to its end. What it has
  * prepared and set goes along.
  */
-export class Tenancy implements Holder {
+export class Tenancy implements Holder, LeaseBorrower {
   readonly names = new Names();
   readonly trail = new Trail();
   readonly texts: Texts;
@@ -124,35 +124,26 @@ export class Tenancy implements Holder {
     else this.#tenant.failed(error ?? connectionLost());
   }
 
-  /** Asks for a connection. */
-  async acquire(): Promise<void> {
+  /** Asks for a connection. What comes of it may be there when it returns. */
+  acquire(): void {
     this.#state = 'waiting';
     const request = new Cancellation();
     this.#request = request;
-    let lease: Lease;
-    try {
-      lease = await this.#options.pool.acquire(this.#options.logins.admission(this.#login, request));
-    } catch (error) {
-      this.#request = null;
-      if (this.#ended) return;
-      this.#state = 'idle';
-      this.#tenant.refused(error);
-      return;
-    }
+    this.#options.pool.lend(this.#options.logins.admission(this.#login, request), this);
+  }
+
+  granted(lease: Lease): void {
     this.#request = null;
     const hold = new Hold(lease, this);
-    try {
-      if (this.#settings.size > 0 && !this.#ended) {
-        this.trail.touched = true;
-        await hold.apply(this.#settings);
-      }
-    } catch (error) {
-      await hold.finish();
-      this.#tenant.failed(error);
-      return;
-    }
-    if (this.#ended) await hold.finish();
+    if (this.#settings.size > 0) void this.#apply(hold);
     else this.#begin(hold);
+  }
+
+  refused(error: unknown): void {
+    this.#request = null;
+    if (this.#ended) return;
+    this.#state = 'idle';
+    this.#tenant.refused(error);
   }
 
   /** Hands a message over to the server. False when it has to wait. As Exchange.send. */
@@ -193,12 +184,26 @@ export class Tenancy implements Holder {
     if (this.#hold !== null && !checking) void this.#finish(this.#hold);
   }
 
+  /** Sets what the client has set elsewhere. */
+  async #apply(hold: Hold): Promise<void> {
+    this.trail.touched = true;
+    try {
+      await hold.apply(this.#settings);
+    } catch (error) {
+      await hold.finish();
+      this.#tenant.failed(error);
+      return;
+    }
+    if (this.#ended) await hold.finish();
+    else this.#begin(hold);
+  }
+
   #begin(hold: Hold): void {
     if (!hold.lend()) {
       // It was lost, or is being closed, in this very moment.
       if (this.#pinned) this.#tenant.failed(connectionLost());
       void this.#finish(hold);
-      if (!this.#ended) void this.acquire();
+      if (!this.#ended) this.acquire();
       return;
     }
     this.#hold = hold;
