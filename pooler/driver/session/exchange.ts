@@ -302,12 +302,12 @@ export class Exchange implements Onlooker {
   }
 
   /** What ends a batch. */
-  #end(bytes: Buffer, asked: 'sync' | 'query' | 'call', then: Consequences = {}): void {
+  #end(bytes: Buffer, asked: 'sync' | 'query' | 'call', then?: Consequences): void {
     this.#lent.writer.bytes(bytes);
     if (this.#ledger.end(asked, then)) this.#prepared.batchEnded();
   }
 
-  #relay(bytes: Buffer, asked: Asked, then: Consequences = {}): void {
+  #relay(bytes: Buffer, asked: Asked, then?: Consequences): void {
     this.#lent.writer.bytes(bytes);
     this.#ledger.add(asked, 'relay', then);
   }

@@ -80,9 +80,13 @@ export class FrontendReader {
 
   #message(limit: number): FrontendMessage | null {
     if (this.#available < 5) return null;
-    const header = this.#peek(5);
-    const type = header[0] ?? 0;
-    const length = header.readInt32BE(1);
+    const first = this.#chunks[0];
+    // It is nearly always in one piece.
+    const whole = first !== undefined && first.length - this.#position >= 5;
+    const header = whole ? first : this.#peek(5);
+    const at = whole ? this.#position : 0;
+    const type = header[at] ?? 0;
+    const length = header.readInt32BE(at + 1);
     if (length < 4) throw new ProtocolViolation(`a message cannot have the length ${length}`);
     if (length > limit) throw new MessageTooLarge(`a message is longer than ${limit} bytes`);
     return this.#available < length + 1 ? null : { type, bytes: this.#take(length + 1) };
@@ -120,6 +124,7 @@ export class FrontendReader {
 
 /** The zero-terminated string at a position of a message, and where the next thing begins. Throws a ProtocolViolation. */
 export function stringAt(bytes: Buffer, start: number): { readonly text: string; readonly next: number } {
+  if (bytes[start] === 0) return { text: '', next: start + 1 };
   const end = stringEnd(bytes, start, bytes.length);
   return { text: bytes.toString('utf8', start, end), next: end + 1 };
 }

@@ -3,7 +3,7 @@ import { ConnectionError, type FlightResult, type FlightStatement, frontend } fr
 import { message, notification } from './answers.ts';
 import { cleanStatements, foundCode, lookStatement } from './check.ts';
 import type { FrontendMessage } from './frontend.ts';
-import { type Holder, Loan } from './loan.ts';
+import { type Holder, Loan, type Recipient } from './loan.ts';
 import { readStatement, type Settings, settingsOf, writeStatement } from './settings.ts';
 
 /**
@@ -21,7 +21,7 @@ const repetitions = 3;
 const endTimeout = 5000;
 
 /** A client's hold on a server connection, through any number of loans, and how the connection gets free again. */
-export class Hold {
+export class Hold implements Recipient {
   readonly since = Date.now();
   readonly #lease: Lease;
   readonly #holder: Holder;
@@ -51,20 +51,24 @@ export class Hold {
 
   /** Begins a loan. False when the connection is not free any more. */
   lend(): boolean {
-    this.#loan = this.#lease.connection.lend((lent) => {
-      return new Loan(lent, {
-        names: this.#holder.names,
-        texts: this.#holder.texts,
-        changes: this.#holder.changes,
-        trail: this.#holder.trail,
-        scope: this.#holder.scope,
-        reported: (name, value) => this.#holder.reported(name, value),
-        output: (bytes) => this.#ending !== null || this.#holder.output(bytes),
-        moved: () => (this.#ending === null ? this.#holder.moved() : this.#goOn()),
-        lost: (error, told) => this.#onLost(error, told),
-      });
-    });
+    this.#loan = this.#lease.connection.lend((lent) => new Loan(lent, this.#holder, this));
     return this.#loan !== null;
+  }
+
+  output(bytes: Buffer): boolean {
+    return this.#ending !== null || this.#holder.output(bytes);
+  }
+
+  moved(): void {
+    if (this.#ending === null) this.#holder.moved();
+    else this.#goOn();
+  }
+
+  lost(error: Error | null, told: boolean): void {
+    this.#loan = null;
+    this.#lease.destroy();
+    if (this.#ending === null) this.#holder.lost(error, told);
+    else this.#ending.over(false);
   }
 
   /** Sets what the client has set elsewhere. Rejects with a ConnectionError or what the database says. */
@@ -79,8 +83,7 @@ export class Hold {
     this.#cancelling = true;
     const over = (): void => {
       this.#cancelling = false;
-      if (this.#ending === null) this.#holder.moved();
-      else this.#goOn();
+      this.moved();
     };
     this.#lease.connection.cancel().then(over, () => {
       this.#tainted = true;
@@ -177,13 +180,6 @@ export class Hold {
       if (!(await this.#lease.connection.free())) throw new ConnectionError('unknown', 'the connection was lost');
       if (!hit || i === repetitions) return result;
     }
-  }
-
-  #onLost(error: Error | null, told: boolean): void {
-    this.#loan = null;
-    this.#lease.destroy();
-    if (this.#ending === null) this.#holder.lost(error, told);
-    else this.#ending.over(false);
   }
 
   /** Brings the server to the end of whatever it was doing. Rejects when it does not get there. */

@@ -20,10 +20,13 @@ export interface Consequences {
 export type Answer = 'relay' | 'swallow' | Buffer;
 
 /** A message that is not answered. */
-interface Item extends Consequences {
+interface Item {
   readonly asked: Asked;
   readonly answer: Answer;
+  readonly follows: Consequences;
 }
+
+const nothing: Consequences = {};
 
 /** Transaction status of a ReadyForQuery. */
 export type Status = 'I' | 'T' | 'E';
@@ -87,18 +90,18 @@ export class Ledger {
   }
 
   /** A message was sent, or would have been. */
-  add(asked: Asked, answer: Answer, then: Consequences = {}): void {
+  add(asked: Asked, answer: Answer, then: Consequences = nothing): void {
     this.#unsynced = true;
     this.#unflushed = true;
-    this.#items.push({ asked, answer, ...then });
+    this.#items.push({ asked, answer, follows: then });
     if (this.#items.length === 1) this.#settle();
   }
 
   /** What was sent ends a batch: a Sync, or what is one by itself. False for a Sync that the server ignores, because it copies. */
-  end(asked: 'sync' | 'query' | 'call', then: Consequences = {}): boolean {
+  end(asked: 'sync' | 'query' | 'call', then: Consequences = nothing): boolean {
     this.#skipping = false;
     if (asked === 'sync' && this.#copyingIn) return false;
-    this.#items.push({ asked, answer: 'relay', ...then });
+    this.#items.push({ asked, answer: 'relay', follows: then });
     this.#unsynced = false;
     this.#unflushed = false;
     return true;
@@ -112,7 +115,7 @@ export class Ledger {
   /** The client has ended its COPY. */
   endCopy(): void {
     this.#copyingIn = false;
-    if (this.#items.length > 0) this.#items.push({ asked: 'end of copy', answer: 'relay' });
+    if (this.#items.length > 0) this.#items.push({ asked: 'end of copy', answer: 'relay', follows: nothing });
   }
 
   /** Messages for the client, behind what it was sent last; null for none. */
@@ -130,7 +133,7 @@ export class Ledger {
     const item = this.#items[0];
     if (item?.asked !== asked) throw new ProtocolViolation(`message '${String.fromCharCode(type)}' out of turn`);
     this.#items.shift();
-    item.done?.();
+    item.follows.done?.();
     this.#settle();
     return item.answer !== 'swallow';
   }
@@ -166,12 +169,14 @@ export class Ledger {
     // ReadyForQuery follows these by itself.
     if (item === undefined || item.asked === 'query' || item.asked === 'call' || item.asked === 'sync') return true;
     const code = fieldOf(bytes, start, end, sqlstate);
-    if (item.uses?.state === 'ready' && staleCodes.has(code)) this.#stale(item.uses);
+    if (item.follows.uses?.state === 'ready' && staleCodes.has(code)) this.#stale(item.follows.uses);
     const sync = this.#items.findIndex(({ asked }) => asked === 'sync');
     this.#skipping = sync < 0;
     skip(this.#items.splice(0, sync < 0 ? this.#items.length : sync), item);
-    if (item.taken === undefined || code !== duplicate) return true;
-    this.#inserted.push(ownError({ code, message: `prepared statement ${JSON.stringify(item.taken)} already exists` }));
+    if (item.follows.taken === undefined || code !== duplicate) return true;
+    this.#inserted.push(
+      ownError({ code, message: `prepared statement ${JSON.stringify(item.follows.taken)} already exists` }),
+    );
     return false;
   }
 
@@ -190,14 +195,14 @@ export class Ledger {
       if (item.asked !== 'end of copy' && !Buffer.isBuffer(item.answer)) return;
       if (Buffer.isBuffer(item.answer)) this.#inserted.push(item.answer);
       this.#items.shift();
-      item.done?.();
+      item.follows.done?.();
     }
   }
 }
 
 /** The last one first: each puts back what it found. */
 function skip(items: readonly Item[], failed: Item | null): void {
-  for (const item of items.toReversed()) item.skipped?.(item === failed);
+  for (const item of items.toReversed()) item.follows.skipped?.(item === failed);
 }
 
 const duplicate = '42P05';

@@ -2,8 +2,8 @@ import { type Borrower, type Lent, MessageScanner } from '../../wire/index.ts';
 import { type Client, Exchange } from './exchange.ts';
 import type { FrontendMessage } from './frontend.ts';
 
-/** Who is at the other end of a loan. */
-export interface Holder extends Client {
+/** Who is told what comes of a loan. */
+export interface Recipient {
   /** Bytes for the client, which may be overwritten afterwards. Returns false while it does not take any more. */
   output(bytes: Buffer): boolean;
   /** Something was answered, or the server can take more. */
@@ -12,20 +12,23 @@ export interface Holder extends Client {
   lost(error: Error | null, told: boolean): void;
 }
 
+/** Who is at the other end of a loan. */
+export interface Holder extends Client, Recipient {}
+
 /** The bytes of a server connection in the hands of one client. */
 export class Loan implements Borrower {
   readonly exchange: Exchange;
   readonly #lent: Lent;
-  readonly #holder: Holder;
+  readonly #recipient: Recipient;
   readonly #scanner: MessageScanner;
   #draining = false;
   #paused = false;
   #ended = false;
 
-  constructor(lent: Lent, holder: Holder) {
+  constructor(lent: Lent, client: Client, recipient: Recipient) {
     this.#lent = lent;
-    this.#holder = holder;
-    this.exchange = new Exchange(lent, holder);
+    this.#recipient = recipient;
+    this.exchange = new Exchange(lent, client);
     this.#scanner = new MessageScanner(this.exchange);
   }
 
@@ -47,9 +50,9 @@ export class Loan implements Borrower {
 
   data(chunk: Buffer, length: number): boolean {
     const bytes = this.#scanner.push(chunk, length);
-    const goOn = bytes === null || this.#holder.output(bytes);
+    const goOn = bytes === null || this.#recipient.output(bytes);
     this.#paused = !goOn;
-    this.#holder.moved();
+    this.#recipient.moved();
     // Given back meanwhile, it is read by others.
     return goOn || this.#ended;
   }
@@ -57,7 +60,7 @@ export class Loan implements Borrower {
   lost(error: Error | null): void {
     this.#ended = true;
     this.exchange.abandon();
-    this.#holder.lost(error, this.exchange.ledger.dismissed);
+    this.#recipient.lost(error, this.exchange.ledger.dismissed);
   }
 
   /** Writes a message, without sending it yet. As Exchange.send. */
@@ -70,12 +73,12 @@ export class Loan implements Borrower {
     const { socket, writer } = this.#lent;
     writer.flush(socket);
     const inserted = this.exchange.insertion();
-    if (inserted !== null) this.#holder.output(Buffer.concat(inserted));
+    if (inserted !== null) this.#recipient.output(Buffer.concat(inserted));
     if (!socket.writableNeedDrain || this.#draining) return;
     this.#draining = true;
     socket.once('drain', () => {
       this.#draining = false;
-      if (!this.#ended) this.#holder.moved();
+      if (!this.#ended) this.#recipient.moved();
     });
   }
 

@@ -15,7 +15,7 @@ export class PreparedStatements {
   readonly #ledger: Ledger;
   /** Changes with each Sync of the client's: what was parsed before the last one may have been skipped. */
   #batch = nextBatch();
-  readonly #parsedIn = new Map<NamedStatement, number>();
+  #parsedIn: Map<NamedStatement, number> | null = null;
   /** What the connection's unnamed statement is, if the client's own was parsed on it. */
   #unnamed: Prepared | null = null;
   /** How often the client's has changed. */
@@ -116,7 +116,7 @@ export class PreparedStatements {
 
   /** Whether it was sent before an earlier Sync and is not acknowledged: an error there may have skipped it. */
   #isUncertain(statement: NamedStatement): boolean {
-    return statement.state === 'parsing' && this.#parsedIn.get(statement) !== this.#batch;
+    return statement.state === 'parsing' && this.#parsedIn?.get(statement) !== this.#batch;
   }
 
   #sendParse(statement: NamedStatement, prepared: Prepared, answer: 'relay' | 'swallow', undo?: () => void): void {
@@ -125,14 +125,15 @@ export class PreparedStatements {
     writeNamed(writer, frontend.parse, statement.name, Buffer.from(prepared.text.key, 'latin1'));
     statement.state = 'parsing';
     this.#changes.parse(statement);
+    this.#parsedIn ??= new Map();
     this.#parsedIn.set(statement, this.#batch);
     const done = (): void => {
       statement.state = 'ready';
-      this.#parsedIn.delete(statement);
+      this.#parsedIn?.delete(statement);
     };
     const skipped = (): void => {
       statements.forget(statement);
-      this.#parsedIn.delete(statement);
+      this.#parsedIn?.delete(statement);
       undo?.();
     };
     this.#ledger.add('parse', answer, { done, skipped });
