@@ -70,6 +70,7 @@ export async function openDriverDoor(
     addressed: config.driverTargets.length > 0,
     maxSockets: config.driverMaxSockets,
     maxPinned: config.driverMaxPinned ?? Math.floor((config.dbPool - reserveOf(config)) / 2),
+    maxBuffered: config.driverMaxBuffered,
     idleTransaction: config.driverIdleTransaction * 1000,
     checkReads: () => (source.current()?.config ?? config).sessionReset === 'full',
     maxMessage: config.maxBodySize,

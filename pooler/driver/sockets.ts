@@ -9,6 +9,7 @@ import { CancelKeys } from './session/keys.ts';
 import { Texts } from './session/names.ts';
 import { Pins } from './session/pins.ts';
 import { SocketClient } from './session/socket-client.ts';
+import { shed } from './shedding.ts';
 
 export interface DriverSocketsOptions {
   readonly pool: Pick<Pool, 'lend'>;
@@ -26,6 +27,8 @@ export interface DriverSocketsOptions {
   readonly checkReads: () => boolean;
   /** Bytes of the largest message, and frame. */
   readonly maxMessage: number;
+  /** Bytes that may be kept for all of them: what they have not taken, and what of theirs is not done with. */
+  readonly maxBuffered: number;
   /** Told of what is a mistake of ours. */
   readonly onFault: (error: unknown) => void;
 }
@@ -139,6 +142,7 @@ export class DriverSockets {
       if (pings) client.ping();
       read += client.readByStranger;
     }
+    shed(this.#clients, this.#options.maxBuffered);
     if (read <= strangersBudget) return;
     for (const client of this.#clients) if (client.readByStranger > strangersBudget / 100) client.cut();
   }

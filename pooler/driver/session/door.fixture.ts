@@ -81,6 +81,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     addressed: targets.length > 0,
     maxSockets: 1000,
     maxPinned: Math.max(1, size - 2),
+    maxBuffered: 256 * 1024 * 1024,
     idleTransaction: 60_000,
     checkReads: () => false,
     maxMessage: 64 * 1024 * 1024,

@@ -54,6 +54,7 @@ test('a client that takes nothing is answered no further', () => {
   const answers = 300_000;
   let answered = 0;
   let isPaused = false;
+  let closed = false;
   const peer = {
     buffered: 0,
     send: (bytes: Buffer) => {
@@ -66,7 +67,9 @@ test('a client that takes nothing is answered no further', () => {
     resume: () => {
       isPaused = false;
     },
-    close: () => undefined,
+    close: () => {
+      closed = true;
+    },
   };
   const reader = new FrontendReader(1000);
   const connect = () => Promise.reject(new Error('not asked'));
@@ -92,6 +95,42 @@ test('a client that takes nothing is answered no further', () => {
     session.taken();
   }
   expect(isPaused).toBe(false);
+  session.expire(Date.now() + 1000);
+  expect(closed).toBe(false);
+  peer.buffered = 1024 * 1024;
+  session.expire(Date.now() + 1000);
+  expect(closed).toBe(true);
+});
+
+test('clients that take nothing keep memory up to a limit', async () => {
+  const small = await openDoor({ maxBuffered: 2 * 1024 * 1024 });
+  const who = { user: small.user, database: small.database.name };
+  const clients = await Promise.all([1, 2, 3].map(() => RawClient.login(small.port, who, small.password)));
+  const cut = clients.map(({ socket }) => new Promise((resolve) => socket.once('close', resolve)));
+  for (const client of clients) {
+    client.send(query("select repeat('x', 100000) from generate_series(1, 1000)"));
+    client.socket.pause();
+  }
+  // Whoever does not read is not told that it is cut: what it reads then breaks off.
+  await expect.poll(() => small.sockets.counts().sockets, { timeout: 20_000 }).toBeLessThan(3);
+  for (const { socket } of clients) socket.resume();
+  await Promise.race(cut);
+  for (const { socket } of clients) socket.terminate();
+  await small.quiet();
+  await small.close();
+});
+
+test('what a client sends and does not end counts as well', async () => {
+  const small = await openDoor({ maxBuffered: 2 * 1024 * 1024 });
+  const who = { user: small.user, database: small.database.name };
+  const [one, other] = await Promise.all([1, 2].map(() => RawClient.login(small.port, who, small.password)));
+  const cut = new Promise((resolve) => other?.socket.once('close', resolve));
+  other?.socket.send(Buffer.alloc(3 * 1024 * 1024), { fin: false });
+  await cut;
+  one?.send(query('select 1'));
+  expect(await one?.round()).toBe('TDCZI');
+  one?.socket.terminate();
+  await small.close();
 });
 
 test('a client that leaves out its Sync does not keep a connection', async () => {

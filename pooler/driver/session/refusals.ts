@@ -14,6 +14,9 @@ export const leftWaiting = (): DriverError =>
     hint: 'EDGEREST_DRIVER_IDLE_TRANSACTION of the pooler says how many seconds a client may leave a connection waiting.',
   });
 
+export const notTaken = (): DriverError =>
+  driverError('08006', 'terminating connection because the client does not take what it is sent');
+
 /** `by`: what would keep it on its connection. */
 export const tooManyPinned = (by: string): DriverError =>
   driverError('53400', `too many sessions keep their connection to the database: this one would have to, for ${by}`, {

@@ -6,7 +6,7 @@ import { errorResponse, readyIdle } from './answers.ts';
 import type { FrontendMessage, FrontendReader } from './frontend.ts';
 import { Inbox } from './inbox.ts';
 import type { Peer } from './peer.ts';
-import { leftWaiting, refusalOf, shuttingDown } from './refusals.ts';
+import { leftWaiting, notTaken, refusalOf, shuttingDown } from './refusals.ts';
 import { Tenancy, type TenancyOptions, type Tenant } from './tenancy.ts';
 
 export interface SessionOptions extends TenancyOptions {
@@ -84,10 +84,17 @@ export class Session implements Tenant {
     if (state === 'idle' ? !this.#refusing : pinned && loan?.free === true) this.#shutDown();
   }
 
-  /** Ends it when it has left a connection waiting for too long. `now`: in milliseconds since the epoch. */
+  /**
+   * Ends it when it has left a connection waiting for too long, or what it was sent. `now`: in milliseconds since the epoch.
+   */
   expire(now: number): void {
+    if (now - this.#active < this.#options.idleLimit) return;
     const { loan, pinned } = this.#tenancy;
-    if (loan === null || now - this.#active < this.#options.idleLimit) return;
+    if (loan === null) {
+      // It is not read from either, so that no ping finds out whether it is there.
+      if (this.#isFull) this.#fail(notTaken());
+      return;
+    }
     // Between two transactions it may wait as long as it likes, if it may keep the connection at all.
     if (!loan.waits || (loan.free && pinned)) return;
     this.#fail(leftWaiting());

@@ -4,6 +4,7 @@ import type { RawData, WebSocket } from 'ws';
 import { binaryFrame } from '../../frame.ts';
 import { answerPings } from '../../pings.ts';
 import type { Login } from '../logins.ts';
+import type { Keeper } from '../shedding.ts';
 import { authenticationOk, keyData, parameterStatus, readyIdle } from './answers.ts';
 import { FrontendReader } from './frontend.ts';
 import { Greeting, type GreetingOptions } from './greeting.ts';
@@ -32,7 +33,7 @@ const normalClosure = 1000;
 const unsupportedData = 1003;
 
 /** One WebSocket: a greeting first, then a session. */
-export class SocketClient implements Peer {
+export class SocketClient implements Peer, Keeper {
   readonly #socket: WebSocket;
   readonly #stream: Duplex;
   readonly #options: SocketClientOptions;
@@ -40,6 +41,9 @@ export class SocketClient implements Peer {
   readonly #greeting: Greeting;
   readonly #since = Date.now();
   #session: Session | null = null;
+  #user = '';
+  /** Bytes that had come when a message was complete. */
+  #complete = 0;
   #key: Key | null = null;
   #answering = true;
   #closing: NodeJS.Timeout | null = null;
@@ -75,9 +79,23 @@ export class SocketClient implements Peer {
     return this.#session?.busy === true;
   }
 
+  /** Whose share of the memory it takes; empty before it has logged in. */
+  get user(): string {
+    return this.#user;
+  }
+
+  get kept(): number {
+    return this.buffered + this.#reader.available + this.#read - this.#complete;
+  }
+
   /** Bytes that came from it before it has logged in. */
   get readByStranger(): number {
-    return this.#session === null && this.#stream instanceof Socket ? this.#stream.bytesRead : 0;
+    return this.#session === null ? this.#read : 0;
+  }
+
+  /** Bytes that came from it. */
+  get #read(): number {
+    return this.#stream instanceof Socket ? this.#stream.bytesRead : 0;
   }
 
   send(bytes: Buffer): void {
@@ -129,6 +147,7 @@ export class SocketClient implements Peer {
       this.#end(unsupportedData, 'binary frames only');
       return;
     }
+    this.#complete = this.#read;
     this.#reader.push(data);
     if (this.#session !== null) this.#session.arrived();
     else {
@@ -145,6 +164,7 @@ export class SocketClient implements Peer {
       },
     });
     this.#session = session;
+    this.#user = login.share;
     this.resume();
     this.#key = this.#options.keys.add(session);
     const { processId, secret } = this.#key;
