@@ -104,10 +104,15 @@ describe('a program', () => {
   afterEach(killAll);
 
   test('keeps within EDGEREST_DRIVER_MAX_BUFFERED, however many clients do not read', async () => {
-    const server = open.start('serve', { EDGEREST_DRIVER_PORT: '0', EDGEREST_DRIVER_MAX_BUFFERED: String(64 * MB) });
+    const server = open.start('serve', {
+      PGRST_DB_POOL: '4',
+      PGRST_DB_POOL_ACQUISITION_TIMEOUT: '60',
+      EDGEREST_DRIVER_PORT: '0',
+      EDGEREST_DRIVER_MAX_BUFFERED: String(64 * MB),
+    });
     const port = await portOf(server, 'Driver endpoint');
     const uri = open.database.uriAs(user, 'own');
-    const answers = await Promise.all(Array.from({ length: 40 }, () => begin(port, uri, megabytes(15))));
+    const answers = await Promise.all(Array.from({ length: 30 }, () => begin(port, uri, megabytes(15))));
     const memory = await readFile(`/proc/${server.child.pid}/status`, 'utf8').catch(() => '');
     const statuses = answers.map(({ status }) => status);
     for (const { socket } of answers) socket.destroy();
