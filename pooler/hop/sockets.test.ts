@@ -214,6 +214,13 @@ describe('a transaction', () => {
     }
   });
 
+  test('has its answer when all bytes of it are there, though the last frame never comes', async () => {
+    const bytes = longText(100_000);
+    const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(bytes) });
+    const { hop } = await start(async () => result(body, bytes.length));
+    expect((await bodyOf(hop().transaction(read, null, null))).equals(bytes)).toBe(true);
+  });
+
   test('that fails is told as it is', async () => {
     const failure = {
       kind: 'database',

@@ -1,5 +1,6 @@
 /** A client that tells an answer from a connection that was lost, and can go away. */
 import { Agent, request } from 'node:http';
+import type { Departure } from '../../edge/client.ts';
 import type { Question } from './questions.ts';
 
 /** `lost`: there is no whole answer, but perhaps its beginning. `impatient`: the client has waited long enough and gone away. */
@@ -12,11 +13,13 @@ export class HttpClient {
   readonly #agent = new Agent({ keepAlive: true });
   readonly #port: number;
   readonly #patience: number;
+  readonly #departure: Departure;
 
   /** A server on a port of this machine; `patience` in milliseconds. */
-  constructor(port: number, patience: number) {
+  constructor(port: number, patience: number, departure: Departure = 'close') {
     this.#port = port;
     this.#patience = patience;
+    this.#departure = departure;
   }
 
   ask({ method, target, headers, body, leavesAfter }: Question): Promise<Answer> {
@@ -32,8 +35,7 @@ export class HttpClient {
       });
       const leaving = setTimeout(() => {
         if (leavesAfter === null) resolve({ kind: 'impatient' });
-        // Of a connection that is only closed workerd says nothing to the worker.
-        if (leavesAfter === null) asked.socket?.resetAndDestroy();
+        if (this.#departure === 'reset' && asked.socket !== null) asked.socket.resetAndDestroy();
         else asked.destroy(new Error('left'));
       }, leavesAfter ?? this.#patience);
       let status: number | null = null;
