@@ -1,11 +1,12 @@
 /**
  * `npm run bench:sessions`: transactions of node-postgres' kind, over the driver endpoint's WebSockets with the unmodified driver, beside the
- * same client on connections of its own, and beside PgBouncer where it is installed (Debian's package `pgbouncer`).
+ * same client on connections of its own, and beside PgBouncer where it is installed (Debian's package `pgbouncer`). `--baseline DIR` measures
+ * another checkout's endpoint too, in turn with this one's.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Client as DriverClient, neonConfig } from '@neondatabase/serverless';
@@ -22,8 +23,12 @@ import { cpuTime, startProgram, variablesFor } from './program.ts';
 const CLIENTS = 32;
 const POOL = 8;
 
-const { seconds, rounds } = parseArgs({
-  options: { seconds: { type: 'string', default: '3' }, rounds: { type: 'string', default: '3' } },
+const { seconds, rounds, baseline } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '3' },
+    baseline: { type: 'string' },
+  },
 }).values;
 
 interface Client {
@@ -97,12 +102,18 @@ log_disconnections = 0\nignore_startup_parameters = extra_float_digits\n`,
   }
 }
 
-async function startDoor(login: Login, cleanup: (step: () => Promise<void>) => void): Promise<Target> {
+/** The driver endpoint of a checkout. */
+async function startDoor(
+  name: string,
+  checkout: string,
+  login: Login,
+  cleanup: (step: () => Promise<void>) => void,
+): Promise<Target> {
   const port = await freePort();
   const variables = { ...variablesFor(login), PGRST_DB_POOL: String(POOL), EDGEREST_DRIVER_PORT: String(port) };
-  const program = await startProgram(new URL('../..', import.meta.url).pathname, 'serve', variables);
+  const program = await startProgram(checkout, 'serve', variables);
   cleanup(() => program.stop());
-  return { name: 'driver endpoint', pid: program.pid, connect: () => overWebSocket(uriOf(login), port) };
+  return { name, pid: program.pid, connect: () => overWebSocket(uriOf(login), port) };
 }
 
 interface Measured {
@@ -134,7 +145,9 @@ try {
   const { login } = database;
   const direct: Target = { name: 'direct', pid: null, connect: () => plain(uriOf(login)) };
   const bouncer = await startPgBouncer(login, shutdown.add);
-  const targets = [direct, await startDoor(login, shutdown.add), ...(bouncer === null ? [] : [bouncer])];
+  const own = await startDoor('driver endpoint', new URL('../..', import.meta.url).pathname, login, shutdown.add);
+  const before = baseline === undefined ? [] : [await startDoor('baseline', resolve(baseline), login, shutdown.add)];
+  const targets = [direct, own, ...before, ...(bouncer === null ? [] : [bouncer])];
   for (const [load, operation] of Object.entries(LOADS)) {
     const measured = new Map(targets.map((target) => [target, { samples: [], cpu: [] } as Measured]));
     for (let round = 0; round < Number(rounds); round++) {
