@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../../shared/config/resolve.ts';
 import { clientAddress } from '../../worker/adapters/node.ts';
+import { Changes } from '../driver/changes.ts';
 import { Logins } from '../driver/logins.ts';
 import { DriverServer } from '../driver/server.ts';
 import { DriverSockets } from '../driver/sockets.ts';
@@ -51,8 +52,10 @@ export async function openDriverDoor(
     const address = clientAddress(request, config.behindProxy);
     return address === null ? '' : (networkOf(address) ?? '');
   };
+  const changes = new Changes();
   const sql = new SqlEndpoint({
     logins,
+    changes,
     networkOf: from,
     maxRequest: config.maxBodySize,
     maxResponse: config.driverMaxResponseSize,
@@ -66,6 +69,7 @@ export async function openDriverDoor(
   const sockets = new DriverSockets({
     pool,
     logins,
+    changes,
     networkOf: from,
     addressed: config.driverTargets.length > 0,
     maxSockets: config.driverMaxSockets,

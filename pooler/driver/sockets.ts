@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Pool } from '../pool/index.ts';
+import type { Changes } from './changes.ts';
 import type { Logins } from './logins.ts';
-import { Changes } from './session/changes.ts';
 import { CancelKeys } from './session/keys.ts';
 import { Texts } from './session/names.ts';
 import { Pins } from './session/pins.ts';
@@ -14,6 +14,7 @@ import { shed } from './shedding.ts';
 export interface DriverSocketsOptions {
   readonly pool: Pick<Pool, 'lend'>;
   readonly logins: Pick<Logins, 'find' | 'verify' | 'admission'>;
+  readonly changes: Changes;
   /** The network that a client comes from; empty where that is not known. */
   readonly networkOf: (request: IncomingMessage) => string;
   /** Whether a client may say which of the servers on the list it means: /v1?address=. */
@@ -56,7 +57,6 @@ export class DriverSockets {
   readonly #server: WebSocketServer;
   readonly #keys = new CancelKeys();
   readonly #texts = new Texts();
-  readonly #changes = new Changes();
   readonly #pins: Pins;
   readonly #clients = new Set<SocketClient>();
   #timer: NodeJS.Timeout | null = null;
@@ -108,7 +108,7 @@ export class DriverSockets {
   }
 
   #accept(connected: WebSocket, socket: Duplex, origin: Destination & { readonly network: string }): void {
-    const { logins, pool, maxMessage, idleTransaction, checkReads, onFault } = this.#options;
+    const { logins, changes, pool, maxMessage, idleTransaction, checkReads, onFault } = this.#options;
     const client = new SocketClient(connected, socket, {
       ...origin,
       logins,
@@ -119,7 +119,7 @@ export class DriverSockets {
       onFault,
       keys: this.#keys,
       texts: this.#texts,
-      changes: this.#changes,
+      changes,
       pins: this.#pins,
       onGone: () => {
         this.#clients.delete(client);

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Cancellation } from '../../shared/hop/cancellation.ts';
 import type { Flight, FlightResult, FlightStatement } from '../wire/index.ts';
+import { type Changes, isChange } from './changes.ts';
 import { parseCredentials } from './credentials.ts';
 import { DriverError, driverError } from './errors.ts';
 import { failureOf } from './failure.ts';
@@ -14,6 +15,7 @@ import { leavesNothing, prepareOf } from './statement.ts';
 
 export interface SqlOptions {
   readonly logins: Logins;
+  readonly changes: Changes;
   /** The network that a request comes from; empty where that is not known. */
   readonly networkOf: (request: IncomingMessage) => string;
   /** Bytes of a request's body, and of the results in an answer. */
@@ -30,9 +32,10 @@ export interface SqlOptions {
 /** What stands for a status where the client did not wait for one. */
 const GONE = 499;
 
-function statementOf(query: Query, taker: ResultWriter): FlightStatement {
-  const { text, parameters } = query;
-  return { text, parameters, prepare: prepareOf(text), inferred: true, result: 'rows', describe: true, taker };
+type Prepare = Pick<FlightStatement, 'prepare' | 'since'>;
+
+function statementOf({ text, parameters }: Query, prepare: Prepare, taker: ResultWriter): FlightStatement {
+  return { text, parameters, ...prepare, inferred: true, result: 'rows', describe: true, taker };
 }
 
 /** Throws a DriverError where there is none, or where a token comes with it. */
@@ -53,19 +56,27 @@ interface Plan {
   readonly writers: readonly ResultWriter[];
 }
 
-function planOf(asked: SqlRequest, headers: SqlHeaders, always: boolean, budget: Budget, signal: Cancellation): Plan {
+interface Circumstances {
+  readonly always: boolean;
+  readonly since: number;
+  readonly budget: Budget;
+  readonly signal: Cancellation;
+}
+
+function planOf(asked: SqlRequest, headers: SqlHeaders, { always, since, budget, signal }: Circumstances): Plan {
   const queries = asked.kind === 'single' ? [asked.query] : asked.queries;
+  // Whatever is no query may end the transaction on its way, and change what the texts after it mean.
+  const once = queries.some(({ text }) => prepareOf(text) === 'unnamed');
+  const prepare: Prepare = once ? { prepare: 'unnamed' } : { prepare: 'named', since };
   const writers: ResultWriter[] = [];
   const statements = queries.map((query) => {
     const format = { rawText: headers.rawText, arrayMode: query.arrayMode ?? headers.arrayMode };
     const writer = new ResultWriter(format, budget);
     writers.push(writer);
-    return statementOf(query, writer);
+    return statementOf(query, prepare, writer);
   });
   const transaction = asked.kind === 'batch' ? { transaction: headers.transaction } : {};
   const reset = always || !queries.every(({ text }) => leavesNothing(text));
-  // Whatever is no query may end the transaction on its way.
-  const once = statements.some(({ prepare }) => prepare === 'unnamed');
   return { writers, flight: { statements, reset, once, signal, ...transaction } };
 }
 
@@ -127,8 +138,11 @@ export class SqlEndpoint {
     const body = await readBody(request, this.#options.maxRequest, claim);
     const asked = readRequest(body.text);
     const budget = new Budget(this.#options.maxResponse, claim, () => gone.abort());
-    const { flight, writers } = planOf(asked, headers, this.#options.alwaysResets(), budget, gone);
-    const result = await this.#options.logins.run(who, flight);
+    const { logins, changes, alwaysResets } = this.#options;
+    const circumstances = { always: alwaysResets(), since: changes.since, budget, signal: gone };
+    const { flight, writers } = planOf(asked, headers, circumstances);
+    const result = await logins.run(who, flight);
+    if (result.results.some(({ tag }) => isChange(tag))) changes.happened();
     claim.giveBack(body.bytes);
     if (budget.lacking !== null) throw this.#tooLarge(budget.lacking, result);
     if (result.outcome === 'failed') throw result.error;

@@ -28,7 +28,10 @@ export function encodeBatch(writer: Writer, batch: Batch, registry: StatementReg
         writeParse(writer, name?.name ?? '', statement);
         batch.parsing.push(name);
         if (name === null) registry.unnamed = statement;
-        else name.state = 'parsing';
+        else {
+          name.state = 'parsing';
+          name.parsed = performance.now();
+        }
       }
       writeBind(writer, name?.bindHead ?? unnamedHead, statement);
       if (statement.describe === true) writer.raw(describePortalMessage);
@@ -47,8 +50,8 @@ export function encodeBatch(writer: Writer, batch: Batch, registry: StatementReg
 function lookUp(statement: FlightStatement, registry: StatementRegistry, number: number): NamedStatement | null {
   if (statement.parameters.length > maximumParameters) throw new RangeError('more than 65535 parameters');
   if (statement.prepare === 'unnamed') return null;
-  const scope = statement.scope ?? '';
-  return registry.use(statement.text, statement.types ? `${scope}\0${statement.types.join()}` : scope, number);
+  const { text, types, scope = '', since } = statement;
+  return registry.use(text, types ? `${scope}\0${types.join()}` : scope, number, since);
 }
 
 /** The very same statement (the reset's check, a constant) finds the unnamed statement as an earlier batch left it. */

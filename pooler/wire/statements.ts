@@ -11,6 +11,8 @@ export type NamedStatement = {
   /** The part of Bind before the parameter count: the unnamed portal, the statement's name, no format codes. */
   readonly bindHead: Uint8Array;
   state: 'new' | 'parsing' | 'ready';
+  /** When its Parse was written; by `performance.now`. */
+  parsed: number;
   /** The number of the batch that used it last. */
   batch: number;
   newer: NamedStatement | null;
@@ -64,10 +66,14 @@ export class StatementRegistry {
     return this.#size < this.#capacity;
   }
 
-  /** Finds or names a statement for a batch. A statement of the same batch is never evicted for another. */
-  use(text: string, scope: string, batch: number): NamedStatement {
+  /**
+   * Finds or names a statement for a batch. A statement of the same batch is never evicted for another. `since`: one that was parsed before
+   * is not to be used again.
+   */
+  use(text: string, scope: string, batch: number, since = 0): NamedStatement {
     const known = this.#recent(text, scope) ?? this.#scopes.get(scope)?.get(text);
-    if (known !== undefined) {
+    if (known?.state === 'ready' && known.parsed < since) this.discard(known);
+    else if (known !== undefined) {
       this.#uses.hits++;
       known.batch = batch;
       if (known !== this.#newest) {
@@ -89,6 +95,7 @@ export class StatementRegistry {
       scope,
       bindHead: bindHead(name),
       state: 'new',
+      parsed: 0,
       batch,
       newer: null,
       older: null,

@@ -26,6 +26,8 @@ export type FlightStatement = {
    * The types of its parameters hang on columns that may be changed: input that an old name does not take is tried once more on a fresh one.
    */
   readonly inferred?: boolean;
+  /** With a name: what was parsed under it before does not do; by `performance.now`. */
+  readonly since?: number;
   /** `none` drops rows, `row` keeps the last one, `rows` keeps all. */
   readonly result: 'none' | 'row' | 'rows';
   /** Asks for the description of the columns too. */

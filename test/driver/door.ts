@@ -1,5 +1,6 @@
 /** The driver's door in front of a database of its own, for tests. */
 import { afterAll, beforeAll } from 'vitest';
+import { Changes } from '../../pooler/driver/changes.ts';
 import { Logins } from '../../pooler/driver/logins.ts';
 import { DriverServer } from '../../pooler/driver/server.ts';
 import { SqlEndpoint } from '../../pooler/driver/sql.ts';
@@ -98,6 +99,7 @@ export function door(prefix: string, options: DoorOptions = {}): Door {
     const logins = new Logins({ pool, size, targets, connection, onRefused: (_, reason) => refused.push(reason) });
     const sql = new SqlEndpoint({
       logins,
+      changes: new Changes(),
       networkOf: ({ headers }) => String(headers['x-forwarded-for'] ?? ''),
       maxRequest,
       maxResponse,

@@ -7,6 +7,7 @@ import { listening } from '../../../test/listening.ts';
 import { createDatabase, type TestDatabase, uniqueName } from '../../../test/postgres.ts';
 import { Pool } from '../../pool/index.ts';
 import { connect, parseConnectionString } from '../../wire/index.ts';
+import { Changes } from '../changes.ts';
 import { Logins } from '../logins.ts';
 import { DriverSockets, type DriverSocketsOptions } from '../sockets.ts';
 import { Targets } from '../targets.ts';
@@ -77,6 +78,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   });
   const faults: unknown[] = [];
   const sockets = new DriverSockets({
+    changes: new Changes(),
     networkOf: () => '',
     addressed: targets.length > 0,
     maxSockets: 1000,

@@ -7,8 +7,8 @@ import {
   readParameter,
   syncMessage,
 } from '../../wire/index.ts';
+import { type Changes, isChange } from '../changes.ts';
 import { closeComplete, commandComplete } from './answers.ts';
-import { type Changes, isChange } from './changes.ts';
 import { type FrontendMessage, stringAt } from './frontend.ts';
 import { type Asked, type Consequences, Ledger } from './ledger.ts';
 import type { Names, Texts } from './names.ts';
@@ -51,7 +51,7 @@ export class Exchange implements Onlooker {
       lent.statements.discard(statement);
       client.changes.happened();
     });
-    this.#prepared = new PreparedStatements(lent, client.names, client.changes, this.#ledger);
+    this.#prepared = new PreparedStatements(lent, client.names, this.#ledger);
   }
 
   /** Where it stands. */
@@ -203,7 +203,7 @@ export class Exchange implements Onlooker {
   #parse(bytes: Buffer): boolean {
     const { text: name, next } = stringAt(bytes, 5);
     const { names, texts, changes, scope } = this.#client;
-    const prepared = { text: texts.of(bytes.subarray(next)), scope, since: changes.count };
+    const prepared = { text: texts.of(bytes.subarray(next)), scope, since: changes.since };
     if (name === '') {
       const skipped = this.#prepared.changeUnnamed(prepared);
       this.#relay(bytes, 'parse', { skipped });

@@ -1,6 +1,6 @@
 /** Clients that do what no driver does, by mistake or on purpose. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { Changes } from './changes.ts';
+import { Changes } from '../changes.ts';
 import { type Door, openDoor } from './door.fixture.ts';
 import { FrontendReader } from './frontend.ts';
 import { Texts } from './names.ts';

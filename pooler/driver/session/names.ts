@@ -12,7 +12,7 @@ export interface Prepared {
   readonly text: Text;
   /** The settings it was parsed under: the same text may mean something else under others. */
   readonly scope: string;
-  /** How many changes had happened by then. */
+  /** What was parsed before does not do. */
   readonly since: number;
 }
 

@@ -1,6 +1,5 @@
 import { frontend, type Lent, type NamedStatement, type Writer } from '../../wire/index.ts';
 import { parseComplete } from './answers.ts';
-import type { Changes } from './changes.ts';
 import type { Ledger } from './ledger.ts';
 import type { Names, Prepared } from './names.ts';
 
@@ -11,7 +10,6 @@ import type { Names, Prepared } from './names.ts';
 export class PreparedStatements {
   readonly #lent: Lent;
   readonly #names: Names;
-  readonly #changes: Changes;
   readonly #ledger: Ledger;
   /** Changes with each Sync of the client's: what was parsed before the last one may have been skipped. */
   #batch = nextBatch();
@@ -19,14 +17,13 @@ export class PreparedStatements {
   /** What the connection's unnamed statement is, if the client's own was parsed on it. */
   #unnamed: Prepared | null = null;
   /** How often the client's has changed. */
-  #turns = 0;
+  #changes = 0;
   /** The batch in which the client has made or closed a name: until it is answered, an error may undo that. */
   #renamed: number | null = null;
 
-  constructor(lent: Lent, names: Names, changes: Changes, ledger: Ledger) {
+  constructor(lent: Lent, names: Names, ledger: Ledger) {
     this.#lent = lent;
     this.#names = names;
-    this.#changes = changes;
     this.#ledger = ledger;
     lent.statements.unnamed = null;
   }
@@ -59,13 +56,13 @@ export class PreparedStatements {
   /** Returns what undoes it: a change that came later stays. A Parse that fails leaves no unnamed statement behind. */
   changeUnnamed(to: Prepared | null): (failed: boolean) => void {
     const before = this.#names.get('');
-    const turn = ++this.#turns;
+    const change = ++this.#changes;
     this.#names.restore('', to ?? undefined);
     this.#unnamed = to;
     return (failed) => {
       this.#unnamed = null;
-      if (this.#turns !== turn) return;
-      this.#turns--;
+      if (this.#changes !== change) return;
+      this.#changes--;
       this.#names.restore('', failed ? undefined : before);
     };
   }
@@ -104,14 +101,9 @@ export class PreparedStatements {
   }
 
   #use(prepared: Prepared): NamedStatement {
-    const { statements } = this.#lent;
     const { text, scope, since } = prepared;
     // A batch of a client's has no end before its Sync: a statement of it may go for another one as well.
-    const find = (): NamedStatement => statements.use(text.key, `relayed\0${scope}`, nextBatch());
-    const known = find();
-    if (known.state !== 'ready' || this.#changes.covers(known, since)) return known;
-    statements.discard(known);
-    return find();
+    return this.#lent.statements.use(text.key, `relayed\0${scope}`, nextBatch(), since);
   }
 
   /** Whether it was sent before an earlier Sync and is not acknowledged: an error there may have skipped it. */
@@ -124,7 +116,7 @@ export class PreparedStatements {
     for (const name of statements.takeClosing()) this.#sendClose(name, () => statements.unclosed([name]));
     writeNamed(writer, frontend.parse, statement.name, Buffer.from(prepared.text.key, 'latin1'));
     statement.state = 'parsing';
-    this.#changes.parse(statement);
+    statement.parsed = performance.now();
     this.#parsedIn ??= new Map();
     this.#parsedIn.set(statement, this.#batch);
     const done = (): void => {

@@ -1,8 +1,8 @@
 import { Cancellation } from '../../../shared/hop/cancellation.ts';
 import type { Lease, LeaseBorrower, Pool } from '../../pool/index.ts';
+import type { Changes } from '../changes.ts';
 import type { DriverError } from '../errors.ts';
 import type { Login, Logins } from '../logins.ts';
-import type { Changes } from './changes.ts';
 import type { FrontendMessage } from './frontend.ts';
 import { type Checked, Hold } from './hold.ts';
 import type { Holder, Loan } from './loan.ts';
