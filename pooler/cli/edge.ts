@@ -8,9 +8,9 @@ import type { Observe } from '../observation.ts';
 import type { TrustOf } from '../start.ts';
 import { StartError } from '../start-error.ts';
 import type { Configured } from './config.ts';
-import { checkDoor, hopTrust, openDoor } from './door.ts';
+import { checkDoor, type Door, hopTrust, openDoor } from './door.ts';
 import { addressOf, apiPlace, type Listening, listen, type Place } from './listen.ts';
-import { startProgram } from './program.ts';
+import { type Program, startProgram } from './program.ts';
 import { DRAIN_TIMEOUT } from './shutdown.ts';
 import { placeSocket, stagedSocket } from './socket-file.ts';
 import { startWorkerd, type Workerd, type WorkerdBindings } from './workerd.ts';
@@ -76,6 +76,19 @@ async function openWorkerd(
   return { workerd, address: place.path, isReachable: () => workerd.running && file.isThere() };
 }
 
+/**
+ * Opens the pooler's door and gives the address where our own worker finds it. A certificate is for those who come from elsewhere, under its
+ * name: the worker beside us could not check it, and has a door on loopback.
+ */
+async function openDoors(door: Door, config: Config, program: Program): Promise<string> {
+  const { server, listening } = await openDoor(door, config, program);
+  program.shutdown.add(() => server.close(DRAIN_TIMEOUT));
+  if (door.tls === null) return reachable(listening.address);
+  const own = await openDoor({ ...door, tls: null }, { ...config, poolerHost: '127.0.0.1', poolerPort: 0 }, program);
+  program.shutdown.add(() => own.server.close(DRAIN_TIMEOUT));
+  return own.listening.address;
+}
+
 /** Starts it and returns when it listens; it ends with the process. Throws StartError. */
 export async function edge(configured: Configured): Promise<void> {
   const config = ownHop(configured.configuration);
@@ -84,11 +97,9 @@ export async function edge(configured: Configured): Promise<void> {
   await checkPlace(place);
   const program = await startProgram({ name: ' (edge)', configured, trust: ownTrust });
   const { shutdown, observe } = program;
-  const { server, listening } = await openDoor(door, config, program);
-  shutdown.add(() => server.close(DRAIN_TIMEOUT));
-  const scheme = door.tls === null ? 'http' : 'https';
+  const pooler = await openDoors(door, config, program);
   const { workerd, address, isReachable } = await openWorkerd(place, {
-    EDGEREST_POOLER_URL: `${scheme}://${reachable(listening.address)}`,
+    EDGEREST_POOLER_URL: `http://${pooler}`,
     EDGEREST_POOLER_SECRET: config.poolerSecret,
   });
   let stopping = false;

@@ -1,7 +1,13 @@
 /** `edgerest edge` as a program: its signals, and its hop. */
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { selfSigned } from '../certificate.ts';
+import { freePort } from '../cluster.ts';
 import { ask } from './client.ts';
 import { createEdgeDatabase, type EdgeDatabase, poolerSecret } from './database.ts';
 import { startProgram } from './program.ts';
@@ -40,6 +46,31 @@ test('a pooler that listens on all addresses is reached by its own worker', asyn
   });
   expect(await ask(program.url, item)).toMatchObject({ status: 200, text: '[{"id":7,"name":"item 7"}]' });
   expect(await program.stop()).toBe(0);
+});
+
+test('a pooler with a certificate is reached by its own worker, and by others over TLS', async () => {
+  const { certificate, key } = selfSigned('localhost');
+  const folder = await mkdtemp(join(tmpdir(), 'edgerest-edge-'));
+  await writeFile(join(folder, 'cert.pem'), certificate);
+  await writeFile(join(folder, 'key.pem'), key);
+  const port = await freePort();
+  const program = await startProgram('edge', {
+    ...database.variables,
+    EDGEREST_POOLER_HOST: '*4',
+    EDGEREST_POOLER_PORT: String(port),
+    EDGEREST_POOLER_SECRET: poolerSecret,
+    EDGEREST_POOLER_TLS_CERT: join(folder, 'cert.pem'),
+    EDGEREST_POOLER_TLS_KEY: join(folder, 'key.pem'),
+  });
+  expect(await ask(program.url, item)).toMatchObject({ status: 200, text: '[{"id":7,"name":"item 7"}]' });
+  const [answer] = await once(
+    get({ host: '127.0.0.1', port, path: '/v1/live', ca: certificate, servername: 'localhost' }),
+    'response',
+  );
+  expect(answer.statusCode).toBe(200);
+  answer.resume();
+  expect(await program.stop()).toBe(0);
+  await rm(folder, { recursive: true });
 });
 
 test.runIf(existsSync('/proc/self/task'))('it ends with an error when workerd ends by itself', async () => {
