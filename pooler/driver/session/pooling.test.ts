@@ -123,7 +123,7 @@ describe('a connection', () => {
   });
 
   test('that others hold too long: the client is told, and may try again', async () => {
-    const impatient = await openDoor({ size: 1, acquisitionTimeout: 100 });
+    const impatient = await openDoor({ size: 1, acquisitionTimeout: 500 });
     const holder = await impatient.client();
     const waiter = await impatient.client();
     await holder.query('begin');
