@@ -1,5 +1,6 @@
 /** A fetch handler around the core, whatever it is answered from. */
 import { formatTime } from '../shared/log.ts';
+import { connectionAddress } from './adapters/connection.ts';
 import { toRawRequest, toResponse } from './adapters/web.ts';
 import { ApiError } from './error.ts';
 import { type Backend, handle } from './handle.ts';
@@ -17,8 +18,14 @@ export interface HandlerOptions {
   readonly report?: (error: unknown) => void;
   /** Where the log goes, as the pooler's `log-level` asks for it; `consoleLog` by default. */
   readonly log?: WorkerLog;
-  /** The address and the protocol that a request came by, for the access log and the pooler's queue. They are unknown by default. */
-  readonly client?: (request: Request) => { readonly address: string | null; readonly protocol: string };
+  /**
+   * The address and the protocol that a request came by, for the access log and the pooler's queue. By default the address is that
+   * of the connection where the context says it, as in Deno and Bun, and otherwise unknown.
+   */
+  readonly client?: (
+    request: Request,
+    context?: object,
+  ) => { readonly address: string | null; readonly protocol: string };
 }
 
 export interface WorkerLog {
@@ -39,22 +46,36 @@ export interface ExecutionContext {
   waitUntil(work: Promise<unknown>): void;
 }
 
-export type EdgerestFetch = (request: Request, context?: ExecutionContext) => Promise<Response>;
+/**
+ * Answers a request. The context is what the runtime hands to a handler beside it: Workers' execution context, Deno's `info`, Bun's
+ * server; one that says nothing of use is none.
+ */
+export type EdgerestFetch = (request: Request, context?: object) => Promise<Response>;
+
+const isExecutionContext = (context: object | undefined): context is ExecutionContext =>
+  context !== undefined && 'waitUntil' in context && typeof context.waitUntil === 'function';
+
+const connectionClient: NonNullable<HandlerOptions['client']> = (request, context) => ({
+  address: connectionAddress(request, context),
+  protocol: 'HTTP/1.1',
+});
 
 /** `backendOf` gives what a request is answered from; background work goes through `waitUntil`. */
 export function fetchHandler(
   options: HandlerOptions,
   backendOf: (waitUntil: (work: Promise<unknown>) => void) => Pick<Backend, 'hop' | 'states'>,
 ): EdgerestFetch {
-  const { report = (error: unknown) => console.error(error), log = consoleLog } = options;
+  const { report = (error: unknown) => console.error(error), log = consoleLog, client = connectionClient } = options;
   const basePath = options.basePath?.replace(/\/+$/, '');
   return async (request, context) => {
-    const transport = options.client?.(request);
-    const parts = backendOf((work) => context?.waitUntil(work));
+    const transport = client(request, context);
+    const parts = backendOf((work) => {
+      if (isExecutionContext(context)) context.waitUntil(work);
+    });
     const backend = { ...parts, report, ...(basePath === undefined ? {} : { basePath }) };
     let raw: RawRequest;
     try {
-      raw = { ...(await toRawRequest(request)), address: transport?.address ?? null };
+      raw = { ...(await toRawRequest(request)), address: transport.address };
     } catch (error) {
       // Usually the client has gone while it was sending.
       if (error instanceof ApiError) return toResponse(respondError(error), request.method);
@@ -71,13 +92,13 @@ export function fetchHandler(
 
 function clientOf(
   raw: RawRequest,
-  transport: { readonly address: string | null; readonly protocol: string } | undefined,
+  { address, protocol }: { readonly address: string | null; readonly protocol: string },
 ): Client {
   return {
-    address: transport?.address ?? null,
+    address,
     method: raw.method,
     target: raw.target,
-    protocol: transport?.protocol ?? 'HTTP/1.1',
+    protocol,
     referer: headerValue(raw.headers, 'referer') ?? undefined,
     userAgent: headerValue(raw.headers, 'user-agent') ?? undefined,
   };

@@ -10,6 +10,7 @@ import { LargeBody, readBody, WHOLE_LIMIT } from '../request/body.ts';
 import type { RawRequest } from '../request/types.ts';
 import { respondError } from '../response/errors.ts';
 import type { RawResponse } from '../response/types.ts';
+import { plainAddress } from './connection.ts';
 
 /** Answers a request, noting what there is to observe of it; the signal aborts when the client has gone. Never rejects. */
 export type Handler = (request: RawRequest, signal: CancelSignal, exchange: Exchange | null) => Promise<RawResponse>;
@@ -36,14 +37,13 @@ function headerPairs(raw: readonly string[]): (readonly [string, string])[] {
   return pairs;
 }
 
-const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/;
-
 /** Where a request comes from; null where there is no address, as on a unix socket. Text is not checked for being an address. */
 export function clientAddress(request: IncomingMessage, behindProxy: boolean): string | null {
   const forwarded = behindProxy ? request.headers['x-forwarded-for'] : undefined;
   const last = typeof forwarded === 'string' ? forwarded.slice(forwarded.lastIndexOf(',') + 1).trim() : '';
   if (last !== '') return last.slice(0, 64);
-  return request.socket.remoteAddress?.replace(MAPPED_IPV4, '') ?? null;
+  const { remoteAddress } = request.socket;
+  return remoteAddress === undefined ? null : plainAddress(remoteAddress);
 }
 
 const hasBody = (headers: IncomingMessage['headers']): boolean =>

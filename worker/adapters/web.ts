@@ -3,6 +3,7 @@ import { brokenOff, type LargeBody, readBody, WHOLE_LIMIT } from '../request/bod
 import { byteStringOfBytes, decodeByteString, encodeText } from '../request/text.ts';
 import type { RawRequest } from '../request/types.ts';
 import type { RawResponse } from '../response/types.ts';
+import { isDeno } from '../runtime.ts';
 
 const NO_BODY = new Uint8Array(0);
 
@@ -79,10 +80,17 @@ export async function toRawRequest(request: Request): Promise<RawRequest> {
   };
 }
 
-/** An answer without a length that is no error and no HEAD's is framed as PostgREST's: chunked, with nothing in it. */
+/**
+ * An answer without a length that is no error is framed as PostgREST's: chunked, with nothing in it. To HEAD, Deno and Bun would
+ * say that the length is 0; of a stream of bytes Bun does not know it is empty before it is read.
+ */
 const emptyStream = (): ReadableStream<Uint8Array> =>
   new ReadableStream({
-    start: (controller) => controller.close(),
+    type: 'bytes',
+    pull: (controller) => {
+      controller.close();
+      controller.byobRequest?.respond(0);
+    },
   });
 
 /** Statuses of which the Fetch standard allows no body. */
@@ -95,23 +103,32 @@ const plainBytes = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array<
     : new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength));
 
 function responseBody(
-  { body }: RawResponse,
+  body: RawResponse['body'],
   headers: Headers,
 ): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null {
   if (body instanceof Uint8Array) return plainBytes(body);
   return body ?? (headers.has('content-length') ? null : emptyStream());
 }
 
-/** Fetch standard: a Response has a status from 200 to 599; what a function's response.status asks beyond is a 500. */
+/**
+ * Fetch standard: a Response has a status from 200 to 599; what a function's response.status asks beyond is a 500. Over HTTP/1.1
+ * Deno sends a 205 without the length that ends it (RFC 9112, 6.3), and its client would wait for more: 204 says the same.
+ */
+function statusOf({ status }: RawResponse): number {
+  if (status < 200 || status > 599) return 500;
+  return status === 205 && isDeno ? 204 : status;
+}
+
+/** The answer to a request of that method. */
 export function toResponse(answer: RawResponse, method = 'GET'): Response {
-  const possible = answer.status >= 200 && answer.status <= 599;
-  const status = possible ? answer.status : 500;
+  const status = statusOf(answer);
   const headers = new Headers();
   for (const [name, value] of answer.headers) headers.append(name, headText(value));
   const bodiless = BODILESS.has(status);
   // RFC 9110, 8.6: such a response has no length. One of a body that is not there leaves a client waiting.
   if (bodiless) headers.delete('content-length');
-  return new Response(bodiless || method === 'HEAD' ? null : responseBody(answer, headers), {
+  const body = method === 'HEAD' ? null : answer.body;
+  return new Response(bodiless ? null : responseBody(body, headers), {
     status,
     headers,
     ...(answer.statusText === null ? {} : { statusText: headText(answer.statusText) }),

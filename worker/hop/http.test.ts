@@ -83,9 +83,16 @@ describe('an answer that is not the pooler’s', () => {
     expect(await kindsOf(broken)).toEqual(['unknown outcome', 'unavailable']);
   });
 
-  test('a connection that was never made does not', async () => {
+  // Node, Deno, and Bun say so.
+  test.each([
+    new TypeError('fetch failed', { cause: { code: 'ECONNREFUSED' } }),
+    new TypeError('fetch failed', {
+      cause: new Error('error sending request: client error (Connect): tcp connect error'),
+    }),
+    Object.assign(new TypeError('Unable to connect.'), { code: 'ECONNREFUSED' }),
+  ])('a connection that was never made does not: %o', async (error) => {
     const refused: Fetch = async () => {
-      throw new TypeError('fetch failed', { cause: { code: 'ECONNREFUSED' } });
+      throw error;
     };
     expect(await kindsOf(refused)).toEqual(['unavailable', 'unavailable']);
   });

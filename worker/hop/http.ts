@@ -17,6 +17,7 @@ import { readAnswer } from './answer.ts';
 import { type FetchedKeys, type FetchedSnapshot, type FetchFailure, fetchFailed } from './fetched.ts';
 import { isNeverSent, isNeverSentAnswer } from './never-sent.ts';
 import { cancelled, type PoolerClient, transportFailure } from './pooler-client.ts';
+import { sentOnce } from './sent-once.ts';
 import { readKeys, readSnapshot } from './snapshot.ts';
 import { UploadStream } from './upload.ts';
 
@@ -66,7 +67,8 @@ export class HttpHop implements PoolerClient {
     signal: CancelSignal | null,
   ): Promise<TransactionOutcome> {
     if (payload === null || payload instanceof Uint8Array) {
-      return await this.#post(request, encodeRequest(request, payload), signal);
+      const message = encodeRequest(request, payload);
+      return await this.#post(request, request.access === 'read write' ? sentOnce(message) : message, signal);
     }
     const upload = new UploadStream(encodePieces(request, payload));
     const outcome = await this.#post(request, upload.stream, signal);
@@ -77,7 +79,7 @@ export class HttpHop implements PoolerClient {
 
   async #post(
     request: TransactionRequest,
-    body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
+    body: Uint8Array<ArrayBuffer> | Blob | ReadableStream<Uint8Array>,
     signal: CancelSignal | null,
   ): Promise<TransactionOutcome> {
     const init = {

@@ -19,7 +19,7 @@ export function isNeverSent(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (NEVER_SENT.has(codeOf(error.cause)) || NEVER_SENT.has(codeOf(error))) return true;
   // Deno's HTTP client has no codes.
-  return error.message.includes('client error (Connect)');
+  return [error, error.cause].some((each) => each instanceof Error && each.message.includes('client error (Connect)'));
 }
 
 /**

@@ -5,6 +5,7 @@ import { isObject, parsedJson } from '../../../shared/json.ts';
 import { isLoopback } from '../../../shared/loopback.ts';
 import { HopConfigError } from '../address.ts';
 import { isNeverSent, isNeverSentAnswer } from '../never-sent.ts';
+import { sentOnce } from '../sent-once.ts';
 import type { Batch, BatchFailure, BatchOutcome, BatchResult, BatchStatement, Cell, DatabaseDriver } from './batch.ts';
 
 type IsolationLevel = Batch['transaction']['isolation'];
@@ -100,6 +101,8 @@ export class NeonDriver implements DatabaseDriver {
 
   async run({ transaction, statements }: Batch, signal: CancelSignal | null): Promise<BatchOutcome> {
     const all = transaction.end === 'rollback' ? [...statements, ...ROLLBACK] : statements;
+    const queries = all.map(({ text, parameters }) => ({ query: text, params: parameters }));
+    const message = JSON.stringify({ queries });
     const init = {
       method: 'POST',
       headers: {
@@ -110,7 +113,7 @@ export class NeonDriver implements DatabaseDriver {
         'Neon-Batch-Isolation-Level': ISOLATION[transaction.isolation],
         'Neon-Batch-Read-Only': String(transaction.readOnly),
       },
-      body: JSON.stringify({ queries: all.map(({ text, parameters }) => ({ query: text, params: parameters })) }),
+      body: transaction.readOnly ? message : sentOnce(message),
       redirect: 'manual',
       signal: abortSignalOf(signal) ?? null,
     } as const;

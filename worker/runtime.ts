@@ -1,0 +1,3 @@
+/** Runtimes that need something of their own. */
+
+export const isDeno: boolean = 'Deno' in globalThis;
