@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { createDatabase, type TestDatabase, uniqueName } from '../postgres.ts';
+import { commandFor, PRESENT } from '../runtimes/runtime.ts';
 import { type Consumer, consumer, plainEnvironment, ROOT, run } from './consumer.ts';
 
 const login = uniqueName('package_login');
@@ -107,6 +108,15 @@ describe('npx edgerest', () => {
     });
   });
 
+  test.each(PRESENT)('says in %s that it is for Node', async (runtime) => {
+    const [program, args] = commandFor(runtime, join(user.folder, 'node_modules', '.bin', 'edgerest'), ['serve']);
+    expect(await run(user.folder, program, args, variables())).toEqual({
+      code: 1,
+      out: '',
+      said: expect.stringMatching(/^edgerest: this is (Deno|Bun) [\d.]+, and the pooler runs on Node: /),
+    });
+  });
+
   test('serve', async () => {
     const { port, stop } = await start('serve');
     expect(await (await fetch(`http://127.0.0.1:${port}/item`)).json()).toEqual([{ id: 1 }]);
@@ -138,11 +148,14 @@ describe('edgerest/worker', () => {
        console.log(response.status, await response.text());`,
     );
     const url = `http://127.0.0.1:${port}`;
-    expect(await run(user.folder, 'node', ['script.mjs', url], variables())).toEqual({
-      code: 0,
-      out: '200 [{"id":1}]\n',
-      said: '',
-    });
+    const commands = PRESENT.map((runtime) => commandFor(runtime, 'script.mjs', [url]));
+    for (const [program, args] of [['node', ['script.mjs', url]] as const, ...commands]) {
+      expect(await run(user.folder, program, args, variables())).toEqual({
+        code: 0,
+        out: '200 [{"id":1}]\n',
+        said: '',
+      });
+    }
     await stop();
   });
 
