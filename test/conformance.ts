@@ -3,7 +3,7 @@
  *
  *     npm run -s conformance -- serve <folder of the corpus> [options of its run.mjs, such as --configs base or --only ID]
  *
- * `hyperdrive` and `neon` are the worker without a pooler, in workerd. Needs psql, for the corpus's loader. Fails when fewer cases pass than the floor of conformance-floor.json, which only rises.
+ * `hyperdrive` and `neon` are the worker without a pooler, in workerd; `deno` and `bun` the worker there, over a WebSocket to a pooler. Needs psql, for the corpus's loader. Fails when fewer cases pass than the floor of conformance-floor.json, which only rises.
  * Everything said goes to conformance-<mode>.log.
  */
 import { type SpawnOptions, spawn } from 'node:child_process';
@@ -25,7 +25,7 @@ interface Totals {
 async function main(mode: string | undefined, folder: string | undefined, options: readonly string[]): Promise<number> {
   if (!isMode(mode) || folder === undefined) {
     console.error(
-      'usage: npm run -s conformance -- serve|edge|hyperdrive|neon <folder of the corpus> [options of its run.mjs]',
+      `usage: npm run -s conformance -- ${MODES.join('|')} <folder of the corpus> [options of its run.mjs]`,
     );
     return 2;
   }
@@ -49,15 +49,16 @@ async function main(mode: string | undefined, folder: string | undefined, option
   }
 }
 
-const MODES = ['serve', 'edge', 'hyperdrive', 'neon'] as const;
+const MODES = ['serve', 'edge', 'hyperdrive', 'neon', 'deno', 'bun'] as const;
 type Mode = (typeof MODES)[number];
 const isMode = (mode: string | undefined): mode is Mode => MODES.some((known) => known === mode);
 
 /** How a mode is started. */
-const commandOf = (mode: Mode): string =>
-  mode === 'serve' || mode === 'edge'
-    ? `npm run -s edgerest -- ${mode}`
-    : `exec ${process.execPath} ${join(import.meta.dirname, 'standalone', 'serve.ts')} ${mode}`;
+function commandOf(mode: Mode): string {
+  if (mode === 'serve' || mode === 'edge') return `npm run -s edgerest -- ${mode}`;
+  const folder = mode === 'deno' || mode === 'bun' ? 'runtimes' : 'standalone';
+  return `exec ${process.execPath} ${join(import.meta.dirname, folder, 'serve.ts')} ${mode}`;
+}
 
 async function succeed(program: string, args: readonly string[]): Promise<void> {
   const [code] = await once(start(program, args, { stdio: ['ignore', 'ignore', 'inherit'] }), 'exit');
