@@ -109,12 +109,7 @@ export class Pool {
   lend(admission: Admission, borrower: LeaseBorrower): void {
     const grant = (slot: Slot) => {
       slot.lent = true;
-      const release = (): void => this.#takeBack(slot);
-      const destroy = (): void => {
-        if (slot.lent) slot.retire();
-        slot.lent = false;
-      };
-      borrower.granted({ connection: slot.connection, release, destroy });
+      borrower.granted(slot);
     };
     const refuse = (error: Error): void => borrower.refused(error);
     const account = this.#roster.accounts.of(admission.login);
@@ -299,12 +294,6 @@ export class Pool {
       this.#refuse(waiter, 'deadline');
     }
     this.#roster.rest(slot);
-  }
-
-  #takeBack(slot: Slot): void {
-    if (!slot.lent) return;
-    slot.lent = false;
-    if (slot.connection.state === 'idle') this.#freed(slot);
   }
 
   #onExpiry(): void {

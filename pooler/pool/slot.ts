@@ -1,8 +1,9 @@
 import type { Connection, ConnectionObserver } from '../wire/index.ts';
 import type { Account } from './account.ts';
+import type { Lease } from './types.ts';
 
 /** One connection of a pool, from login until its socket is closed. */
-export class Slot implements ConnectionObserver {
+export class Slot implements ConnectionObserver, Lease {
   readonly connection: Connection;
   /** Whose login it is. */
   readonly account: Account;
@@ -44,6 +45,17 @@ export class Slot implements ConnectionObserver {
     this.generation = generation;
     this.#freed = freed;
     this.#gone = gone;
+  }
+
+  release(): void {
+    if (!this.lent) return;
+    this.lent = false;
+    if (this.connection.state === 'idle') this.#freed(this);
+  }
+
+  destroy(): void {
+    if (this.lent) this.retire();
+    this.lent = false;
   }
 
   idle(): void {

@@ -37,6 +37,8 @@ export class Connection implements MessageHandler, TransportListener {
   #observer: ConnectionObserver | null = null;
   #life: 'open' | 'closing' | 'closed' = 'open';
   #borrower: Borrower | null = null;
+  /** What borrowers get, the same each time. */
+  #lent: Lent | null = null;
   #subscriber: ((notification: Notification) => void) | null = null;
   /** The error with which the server ended the connection. */
   #fatal: DatabaseError | null = null;
@@ -138,9 +140,16 @@ export class Connection implements MessageHandler, TransportListener {
    * or in the middle of a message that the server has sent by itself.
    */
   lend<B extends Borrower>(borrow: (lent: Lent) => B): B | null {
-    const { transport, reader, parameters } = this.#session;
-    if (this.state !== 'idle' || !reader.between) return null;
-    const borrower = borrow({
+    if (this.state !== 'idle' || !this.#session.reader.between) return null;
+    this.#lent ??= this.#lendable();
+    const borrower = borrow(this.#lent);
+    this.#borrower = borrower;
+    return borrower;
+  }
+
+  #lendable(): Lent {
+    const { transport, parameters } = this.#session;
+    return {
       socket: transport.socket,
       writer: this.#outbox.writer,
       statements: this.#outbox.statements,
@@ -149,14 +158,12 @@ export class Connection implements MessageHandler, TransportListener {
         this.#parametersChanged = true;
       },
       resume: () => transport.resume(),
-      giveBack: () => {
+      giveBack: (borrower) => {
         if (this.#borrower !== borrower) return;
         this.#borrower = null;
         if (this.#life === 'open') this.#release();
       },
-    });
-    this.#borrower = borrower;
-    return borrower;
+    };
   }
 
   /**

@@ -24,5 +24,5 @@ export interface Lent {
    * Ends the loan. Everything must have been answered, outside of any transaction, and no request to cancel be under way. The connection
    * is then free for flights, or closes where it cannot be used by others.
    */
-  giveBack(): void;
+  giveBack(borrower: Borrower): void;
 }

@@ -93,6 +93,6 @@ export class Loan implements Borrower {
   giveBack(): void {
     this.resume();
     this.#ended = true;
-    this.#lent.giveBack();
+    this.#lent.giveBack(this);
   }
 }
