@@ -148,8 +148,9 @@ export class Connection implements MessageHandler, TransportListener {
   }
 
   #lendable(): Lent {
-    const { transport, parameters } = this.#session;
+    const { transport, parameters, processId } = this.#session;
     return {
+      processId,
       socket: transport.socket,
       writer: this.#outbox.writer,
       statements: this.#outbox.statements,

@@ -12,6 +12,8 @@ export interface Borrower {
 
 /** The session of a connection that is lent out: its bytes in both directions, and what has been prepared in it. */
 export interface Lent {
+  /** The server process's own. */
+  readonly processId: number;
   readonly socket: Socket;
   /** What the borrower builds its messages in. */
   readonly writer: Writer;

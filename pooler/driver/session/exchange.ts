@@ -17,6 +17,8 @@ import type { Trail } from './trail.ts';
 
 /** The session's part of an exchange. */
 export interface Client {
+  /** The process id that the client was told is its session's. */
+  readonly processId: number;
   readonly names: Names;
   readonly texts: Texts;
   readonly changes: Changes;
@@ -151,7 +153,9 @@ export class Exchange implements Onlooker {
       case backend.copyOutResponse:
       case backend.copyDone:
       case backend.noticeResponse:
+        return true;
       case backend.notificationResponse:
+        this.#disguise(bytes, start + 5);
         return true;
       default:
         throw new ProtocolViolation(`unexpected message '${String.fromCharCode(type)}'`);
@@ -310,6 +314,11 @@ export class Exchange implements Onlooker {
   #relay(bytes: Buffer, asked: Asked, then?: Consequences): void {
     this.#lent.writer.bytes(bytes);
     this.#ledger.add(asked, 'relay', then);
+  }
+
+  /** The client recognises a notification of its own by the process id. */
+  #disguise(bytes: Buffer, at: number): void {
+    if (bytes.readInt32BE(at) === this.#lent.processId) bytes.writeInt32BE(this.#client.processId, at);
   }
 
   #completed(tag: string): void {

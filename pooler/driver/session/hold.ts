@@ -34,8 +34,10 @@ export class Hold implements Recipient {
   constructor(lease: Lease, holder: Holder) {
     this.#lease = lease;
     this.#holder = holder;
-    lease.connection.subscribe(({ processId, channel, payload }) => {
-      holder.output(notification(processId, channel, payload));
+    const { connection } = lease;
+    connection.subscribe(({ processId, channel, payload }) => {
+      const sender = processId === connection.processId ? holder.processId : processId;
+      holder.output(notification(sender, channel, payload));
     });
   }
 

@@ -79,6 +79,7 @@ test('a client that takes nothing is answered no further', () => {
     logins: { admission: () => ({}) },
     texts: new Texts(),
     changes: new Changes(),
+    processId: 1,
     pins: new Pins(0),
     idleLimit: 1000,
     checkReads: () => false,

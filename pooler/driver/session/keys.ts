@@ -11,7 +11,8 @@ export interface Key {
   readonly secret: Buffer;
 }
 
-/** Process ids are positive in PostgreSQL. */
+/** Process ids are positive in PostgreSQL, and on 64-bit Linux at most 2^22: nobody can ask a server to end another one by ours. */
+const minimum = 2 ** 22 + 1;
 const maximum = 2 ** 31;
 
 export class CancelKeys {
@@ -19,8 +20,8 @@ export class CancelKeys {
 
   /** A key that nobody has, for a session that is beginning. */
   add(session: Cancellable): Key {
-    let processId = randomInt(1, maximum);
-    while (this.#sessions.has(processId)) processId = randomInt(1, maximum);
+    let processId = randomInt(minimum, maximum);
+    while (this.#sessions.has(processId)) processId = randomInt(minimum, maximum);
     const secret = randomBytes(4);
     this.#sessions.set(processId, { secret, session });
     return { processId, secret };

@@ -420,6 +420,21 @@ describe('what cannot be taken along', () => {
     await client.end();
   });
 
+  test('its own notifications bear the process id that it was told', async () => {
+    const client = await door.client();
+    await client.query('listen self');
+    const own: unknown = Reflect.get(client, 'processID');
+    // No process of the server has it: whoever asks for its end there hits nobody.
+    const ended = await client.query('select pg_terminate_backend($1::int) as ended', [own]);
+    expect(ended.rows).toEqual([{ ended: false }]);
+    const heard: unknown[] = [];
+    client.on('notification', ({ processId, payload }) => heard.push(payload === 'mine', processId === own));
+    await client.query("notify self, 'mine'");
+    await door.query("notify self, 'another''s'");
+    await expect.poll(() => heard).toEqual([true, true, false, false]);
+    await client.end();
+  });
+
   test('more than may are refused, in words, and leave nothing behind', async () => {
     const clients = await Promise.all([door.client(), door.client(), door.client()]);
     await clients[0]?.query('listen a');

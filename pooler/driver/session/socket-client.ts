@@ -8,12 +8,11 @@ import type { Keeper } from '../shedding.ts';
 import { authenticationOk, keyData, parameterStatus, readyIdle } from './answers.ts';
 import { FrontendReader } from './frontend.ts';
 import { Greeting, type GreetingOptions } from './greeting.ts';
-import type { Key } from './keys.ts';
 import type { Peer } from './peer.ts';
 import { Session, type SessionOptions } from './session.ts';
 
 export interface SocketClientOptions
-  extends Omit<SessionOptions, 'onEnd' | 'logins'>,
+  extends Omit<SessionOptions, 'onEnd' | 'logins' | 'processId'>,
     Omit<GreetingOptions, 'onVerified' | 'logins'> {
   readonly logins: SessionOptions['logins'] & GreetingOptions['logins'];
   /** Bytes of the largest message. */
@@ -44,7 +43,6 @@ export class SocketClient implements Peer, Keeper {
   #user = '';
   /** Bytes that had come when a message was complete. */
   #complete = 0;
-  #key: Key | null = null;
   #answering = true;
   #closing: NodeJS.Timeout | null = null;
   #gone = false;
@@ -157,17 +155,16 @@ export class SocketClient implements Peer, Keeper {
   }
 
   #begin(login: Login, parameters: ReadonlyMap<string, string>): void {
+    const key = this.#options.keys.add({ cancel: () => this.#session?.cancel() });
+    const { processId, secret } = key;
     const session = new Session(login, this, this.#reader, {
       ...this.#options,
-      onEnd: () => {
-        if (this.#key !== null) this.#options.keys.delete(this.#key);
-      },
+      processId,
+      onEnd: () => this.#options.keys.delete(key),
     });
     this.#session = session;
     this.#user = login.share;
     this.resume();
-    this.#key = this.#options.keys.add(session);
-    const { processId, secret } = this.#key;
     const reports = [...parameters].map(([name, value]) => parameterStatus(name, value));
     this.send(Buffer.concat([authenticationOk, ...reports, keyData(processId, secret), readyIdle]));
     session.arrived();

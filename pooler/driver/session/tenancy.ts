@@ -13,6 +13,8 @@ import { noSettings, type Settings, scopeOf } from './settings.ts';
 import { Trail } from './trail.ts';
 
 export interface TenancyOptions {
+  /** The process id that the client is told is its session's. */
+  readonly processId: number;
   readonly pool: Pick<Pool, 'lend'>;
   readonly logins: Pick<Logins, 'admission'>;
   readonly texts: Texts;
@@ -61,6 +63,7 @@ const turn = 250;
 export class Tenancy implements Holder, LeaseBorrower {
   readonly names = new Names();
   readonly trail = new Trail();
+  readonly processId: number;
   readonly texts: Texts;
   readonly changes: Changes;
   readonly #options: TenancyOptions;
@@ -79,6 +82,7 @@ export class Tenancy implements Holder, LeaseBorrower {
     this.#login = login;
     this.#tenant = tenant;
     this.#options = options;
+    this.processId = options.processId;
     this.texts = options.texts;
     this.changes = options.changes;
   }
