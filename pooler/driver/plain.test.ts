@@ -57,3 +57,16 @@ test.each([
   'copy t to stdout',
   'call p()',
 ])('may do more: %s', (text) => expect(isPlain(text)).toBe(false));
+
+test('the verdict of one text is not that of another', () => {
+  const text = 'select lower(a), upper(b) from t';
+  for (let at = 0; at < text.length; at++) {
+    const other = `${text.slice(0, at)}x${text.slice(at + 1)}`;
+    // Of texts as long as this none is kept.
+    const verdict = isPlain(other + ' '.repeat(3000));
+    for (let again = 0; again < 2; again++) {
+      expect(isPlain(text)).toBe(true);
+      expect(isPlain(other), other).toBe(verdict);
+    }
+  }
+});

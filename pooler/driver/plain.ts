@@ -52,9 +52,38 @@ function opensNoCall(last: string, before: string): boolean {
   return before === VALUE || before === '"' ? behindValue.has(last) : pairs.has(`${before} ${last}`);
 }
 
+/** Characters of a text whose verdict is kept, and how many there is room for: a power of two. */
+const keptLength = 2048;
+const places = 512;
+
+interface Verdict {
+  readonly text: string;
+  readonly plain: boolean;
+}
+
+/** Each at the place that its text has: a table that every new text changes would be dearer to collect than it is worth. */
+const verdicts: (Verdict | undefined)[] = Array.from({ length: places });
+
+/** By its length and a few of its characters, since hashing all of them takes longer than comparing with one other text. */
+function placeOf(text: string): number {
+  const { length } = text;
+  let place = length;
+  for (let part = 1; part <= 5; part++) place = place * 31 + text.charCodeAt(Math.floor((length * part) / 6));
+  return place & (places - 1);
+}
+
 /** Whether a text does nothing but read, and begin and end transactions. */
 export function isPlain(text: string): boolean {
-  if (text.length > longest) return false;
+  if (text.length > keptLength) return text.length <= longest && onlyReads(text);
+  const place = placeOf(text);
+  const known = verdicts[place];
+  if (known?.text === text) return known.plain;
+  const plain = onlyReads(text);
+  verdicts[place] = { text, plain };
+  return plain;
+}
+
+function onlyReads(text: string): boolean {
   // Between two tokens: the word that was last, VALUE or '' where it was none, null before the first of a statement.
   let last: string | null = null;
   let before = '';
