@@ -4,8 +4,10 @@ import type { Duplex } from 'node:stream';
 import { nodeListener } from '../../worker/adapters/node.ts';
 import { type Backend, handle } from '../../worker/handle.ts';
 import { Draining } from '../drain.ts';
+import { Memory } from '../memory.ts';
 import type { Observe } from '../observation.ts';
 import type { Pooler } from '../start.ts';
+import { networkOf } from '../transaction/queue-key.ts';
 import { VERSION } from '../version.ts';
 import { observeAnswers } from './answers.ts';
 import type { Configured } from './config.ts';
@@ -50,11 +52,13 @@ function apiServer({ config, observe, pooler }: Program): { readonly server: Ser
     refusal: pooler.refusal,
     report: (error) => observe({ kind: 'fault', error }),
   };
+  const memory = new Memory(config.maxBuffered);
   const listener = nodeListener((request, signal, exchange) => handle(request, backend, signal, exchange), {
     bodyLimit: config.maxBodySize,
     server: `edgerest/${VERSION}`,
     observe: observeAnswers(observe),
     behindProxy: config.behindProxy,
+    roomFor: (address) => memory.claim(networkOf(address ?? '') ?? ''),
   });
   const server = createServer(
     {

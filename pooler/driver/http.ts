@@ -1,9 +1,9 @@
 /** How the driver's door answers over HTTP. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Claim } from '../memory.ts';
 import { endUnread } from '../unread.ts';
 import type { ErrorFields } from '../wire/index.ts';
 import { driverError } from './errors.ts';
-import type { Claim } from './memory.ts';
 
 /** Any page may ask: what lets in is the password, and nothing that a browser adds by itself. */
 export const CORS = ['Access-Control-Allow-Origin', '*'] as const;

@@ -1,6 +1,7 @@
 /** A statement's result as JSON, written while its rows arrive. */
+
+import type { Claim } from '../memory.ts';
 import type { Field, Row, RowTaker, StatementResult } from '../wire/index.ts';
-import type { Claim } from './memory.ts';
 import { jsonOf } from './values.ts';
 
 export interface ResultFormat {

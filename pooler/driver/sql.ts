@@ -1,6 +1,7 @@
 /** `POST /sql`: one statement, or several in one transaction. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Cancellation } from '../../shared/hop/cancellation.ts';
+import { type Claim, Memory } from '../memory.ts';
 import type { Flight, FlightResult, FlightStatement } from '../wire/index.ts';
 import { type Changes, isChange } from './changes.ts';
 import { parseCredentials } from './credentials.ts';
@@ -8,7 +9,6 @@ import { DriverError, driverError } from './errors.ts';
 import { failureOf } from './failure.ts';
 import { type Pieces, readBody, sendError, sendJson } from './http.ts';
 import type { Login, Logins } from './logins.ts';
-import { type Claim, Memory } from './memory.ts';
 import { type Query, readHeaders, readRequest, type SqlHeaders, type SqlRequest } from './request.ts';
 import { Budget, ResultWriter } from './result.ts';
 import { leavesNothing, prepareOf } from './statement.ts';

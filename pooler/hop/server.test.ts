@@ -16,6 +16,7 @@ import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import { emptySnapshot } from '../../shared/snapshot/snapshot.fixture.ts';
 import { listening } from '../../test/listening.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
+import { Memory } from '../memory.ts';
 import { HopServer, type HopServerOptions, type SnapshotAnswers } from './server.ts';
 
 const secret = 's'.repeat(32);
@@ -83,6 +84,7 @@ async function start(
     },
     secrets: [secret, previous],
     limits: { head: 10_000, payload: 100_000 },
+    memory: new Memory(1024 ** 3),
     source: sourceOf({ snapshot, keys: { keys: [{ kty: 'oct', k: 'c2VjcmV0' }] } }),
     tls: null,
     onError: (message) => errors.push(message),
@@ -289,6 +291,21 @@ describe('a message that is not accepted runs nothing:', () => {
     const within = encodeRequest(request, new Uint8Array(100_001));
     expect(await refusal(await post(url, within))).toEqual({ status: 413, reason: 'size', body: '' });
     expect(seen).toEqual([]);
+  });
+
+  test('a payload for which there is no room beside the others, until there is', async () => {
+    const go = Promise.withResolvers<void>();
+    const { url, seen } = await start(() => go.promise.then(() => done), {
+      limits: { head: 10_000, payload: 1_000_000 },
+      memory: new Memory(1_000_000),
+    });
+    const message = encodeRequest(request, new Uint8Array(600_000));
+    const first = post(url, message);
+    await vi.waitFor(() => expect(seen).toHaveLength(1));
+    expect(await refusal(await post(url, message))).toEqual({ status: 503, reason: 'memory', body: '' });
+    go.resolve();
+    expect((await first).status).toBe(200);
+    await vi.waitFor(async () => expect((await post(url, message)).status).toBe(200));
   });
 
   test('a message that breaks off, wherever', async () => {

@@ -21,6 +21,7 @@ import type { Hop } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { notLoaded } from '../../shared/transaction/failures.ts';
 import { Draining } from '../drain.ts';
+import type { Memory } from '../memory.ts';
 import { messageOf } from '../message-of.ts';
 import { refusalText, sendOutcome, sendRefusal } from './answer.ts';
 import { Arrivals } from './arrivals.ts';
@@ -48,7 +49,9 @@ export interface HopServerOptions {
   readonly hop: Hop;
   /** Accepted secrets, one or two. */
   readonly secrets: readonly string[];
-  readonly limits: DecodeLimits;
+  readonly limits: Omit<DecodeLimits, 'take'>;
+  /** For payloads. */
+  readonly memory: Memory;
   readonly source: SnapshotAnswers;
   /** Certificate and key in PEM; null for plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
@@ -106,6 +109,7 @@ export class HopServer {
     this.#sockets = new HopSockets({
       hop: options.hop,
       limits: options.limits,
+      memory: options.memory,
       secrets: this.#secrets,
       isStopping: () => this.#stopping,
       onStream: () => this.#arrivals.note(),
@@ -175,7 +179,9 @@ export class HopServer {
         refuse(413, 'size', `The message is larger than ${this.#bodyLimit} bytes.`),
       );
     }
-    const decoded = await readMessage(request, this.#options.limits);
+    const room = this.#options.memory.claim();
+    response.once('close', () => room.end());
+    const decoded = await readMessage(request, { ...this.#options.limits, take: (bytes) => room.take(bytes) });
     if (!decoded.ok) return this.#refuse(request, response, decoded.failure);
     const outcome = await this.#options.hop.transaction(decoded.request, decoded.payload, gone);
     await sendOutcome(response, outcome);

@@ -18,11 +18,13 @@ import type {
   TransactionRequest,
   TransactionResult,
 } from '../../shared/hop/types.ts';
+import type { Claim, Memory } from '../memory.ts';
 
 /** The socket, as its streams use it. */
 export interface Outlet {
   readonly hop: Hop;
-  readonly limits: DecodeLimits;
+  readonly limits: Omit<DecodeLimits, 'take'>;
+  readonly memory: Memory;
   send(frame: Uint8Array): void;
   /** Sends, and waits while more than enough is on its way already. */
   sendInTurn(frame: Uint8Array): Promise<void>;
@@ -35,6 +37,8 @@ export interface Outlet {
 export class SocketStream {
   readonly id: number;
   place = 0;
+  /** What its payload takes. */
+  readonly room: Claim;
   readonly #outlet: Outlet;
   readonly #decoder: RequestDecoder;
   readonly #gone = new Cancellation();
@@ -51,7 +55,8 @@ export class SocketStream {
   constructor(id: number, outlet: Outlet) {
     this.id = id;
     this.#outlet = outlet;
-    this.#decoder = new RequestDecoder(outlet.limits);
+    this.room = outlet.memory.claim();
+    this.#decoder = new RequestDecoder({ ...outlet.limits, take: (bytes) => this.room.take(bytes) });
   }
 
   /** Takes a piece of the message. False for one that was not granted, or that comes after the last. */

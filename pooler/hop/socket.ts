@@ -13,6 +13,7 @@ import {
 } from '../../shared/hop/frames.ts';
 import { OpenStreams } from '../../shared/hop/open-streams.ts';
 import { HOP_VERSION, type Hop } from '../../shared/hop/types.ts';
+import type { Memory } from '../memory.ts';
 import { answerPings } from '../pings.ts';
 import type { Secrets } from './secret.ts';
 import { type Outlet, SocketStream } from './socket-stream.ts';
@@ -29,7 +30,9 @@ const CLOSE_TIMEOUT = 1000;
 
 export interface SocketOptions {
   readonly hop: Hop;
-  readonly limits: DecodeLimits;
+  readonly limits: Omit<DecodeLimits, 'take'>;
+  /** For payloads. */
+  readonly memory: Memory;
   readonly secrets: Secrets;
   /** Whether the pooler is about to end. */
   readonly isStopping: () => boolean;
@@ -41,7 +44,8 @@ export interface SocketOptions {
 
 export class HopSocket implements Outlet {
   readonly hop: Hop;
-  readonly limits: DecodeLimits;
+  readonly limits: Omit<DecodeLimits, 'take'>;
+  readonly memory: Memory;
   readonly #socket: WebSocket;
   readonly #options: SocketOptions;
   readonly #streams = new OpenStreams<SocketStream>();
@@ -60,6 +64,7 @@ export class HopSocket implements Outlet {
     this.#options = options;
     this.hop = options.hop;
     this.limits = options.limits;
+    this.memory = options.memory;
     answerPings(socket);
     socket
       .on('message', (data, isBinary) => this.#receive(data, isBinary))
@@ -92,6 +97,7 @@ export class HopSocket implements Outlet {
   }
 
   ended(stream: SocketStream): void {
+    stream.room.end();
     this.#streams.remove(stream);
     if (this.#isLeaving) this.#leave();
   }

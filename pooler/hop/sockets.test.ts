@@ -30,6 +30,7 @@ import { Random } from '../../test/faults/random.ts';
 import { listening } from '../../test/listening.ts';
 import { SocketHop, type SocketHopOptions } from '../../worker/hop/socket.ts';
 import { SOCKET_TIMES } from '../../worker/hop/socket-connection.ts';
+import { Memory } from '../memory.ts';
 import { HopServer, type HopServerOptions } from './server.ts';
 
 const secret = 's'.repeat(32);
@@ -75,6 +76,7 @@ async function start(
     },
     secrets: [secret],
     limits: { head: 100_000, payload: 10_000_000 },
+    memory: new Memory(1024 ** 3),
     source: { current: () => loaded, fresh: async () => loaded, withKey: async () => loaded },
     tls: null,
     onError: () => undefined,
@@ -433,6 +435,7 @@ describe('a socket that is lost', () => {
       hop: { transaction: async () => done },
       secrets: [secret],
       limits: { head: 1000, payload: 1000 },
+      memory: new Memory(1024 ** 3),
       source: { current: () => null, fresh: async () => null, withKey: async () => null },
       tls: null,
       onError: () => undefined,
@@ -481,6 +484,19 @@ describe('a socket that is lost', () => {
     await closed;
     expect(await one.transaction(read, null, null)).toEqual(done);
   });
+});
+
+test('a payload for which there is no room beside the others is refused, until there is', async () => {
+  const go = Promise.withResolvers<void>();
+  const { hop, seen } = await start(() => go.promise.then(() => done), { memory: new Memory(1_000_000) });
+  const worker = hop();
+  const payload = new Uint8Array(600_000);
+  const first = worker.transaction(write, payload, null);
+  await vi.waitFor(() => expect(seen).toHaveLength(1));
+  expect(await worker.transaction(write, payload, null)).toMatchObject({ failure: { reason: 'memory' } });
+  go.resolve();
+  expect(await first).toEqual(done);
+  expect(await worker.transaction(write, payload, null)).toEqual(done);
 });
 
 describe('a server that stops', () => {

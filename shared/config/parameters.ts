@@ -192,6 +192,7 @@ export const parameters = {
   driverTargets: parameter<readonly string[]>('edgerest-driver-targets', [], driverTargets, { fixed: true }),
   jwksCooldown: parameter('edgerest-jwks-cooldown', 10, integer(1, 3600), { fixed: true }),
   jwksRefresh: parameter('edgerest-jwks-refresh', 600, integer(1, 86_400), { fixed: true }),
+  maxBuffered: parameter('edgerest-max-buffered', 1024 * 1024 * 1024, integer(1024), { fixed: true }),
   maxBodySize: parameter('edgerest-max-body-size', 64 * 1024 * 1024, integer(1024, 1024 * 1024 * 1024 - 1), {
     ...both,
     fixed: true,

@@ -42,6 +42,8 @@ export interface DecodeLimits {
   readonly head: number;
   /** Bytes of the payload, all chunks together. */
   readonly payload: number;
+  /** Asked for room for so many bytes of it; false where there is none. There always is by default. */
+  readonly take?: (bytes: number) => boolean;
 }
 
 export type Refused = Extract<TransactionFailure, { kind: 'refused' }>;
@@ -110,6 +112,8 @@ const malformed = (what: string): Refused => refuse(400, 'malformed', what);
 const oversize = (what: string, limit: number): Refused =>
   refuse(413, 'size', `The ${what} is larger than ${limit} bytes.`);
 
+const noRoom = refuse(503, 'memory', 'There is no room for the payload beside the others.');
+
 /**
  * Reads a request as it comes, in pieces of any size. A payload that comes in one piece is referred to, not copied.
  * Refusals: `malformed` (400), `version` (400), `size` (413).
@@ -140,9 +144,10 @@ export class RequestDecoder {
       if (this.#stage === 'over') this.#failure = malformed('The message goes on after its end marker.');
       else if (this.#stage === 'chunk') {
         const part = bytes.subarray(at, at + this.#left);
-        this.#payload.push(part);
         this.#left -= part.length;
         at += part.length;
+        if (this.#limits.take?.(part.length) === false) this.#failure = noRoom;
+        else this.#payload.push(part);
         if (this.#left === 0) this.#expect('length', 4);
       } else {
         const part = bytes.subarray(at, at + this.#field.length - this.#filled);

@@ -1,6 +1,7 @@
 /** The hop over WebSockets to two poolers, with faults on the way: nothing runs twice, and what is said not to have run has not. */
 import { afterEach, expect, test } from 'vitest';
 import { HopServer } from '../../pooler/hop/server.ts';
+import { Memory } from '../../pooler/memory.ts';
 import { transactionRequest } from '../../shared/hop/request.fixture.ts';
 import type { TransactionOutcome } from '../../shared/hop/types.ts';
 import { emptySnapshot } from '../../shared/snapshot/snapshot.fixture.ts';
@@ -62,6 +63,7 @@ async function startPooler(random: Random, runs: Map<string, number>): Promise<{
     },
     secrets: [secret],
     limits: { head: 100_000, payload: 1_000_000 },
+    memory: new Memory(1024 ** 3),
     source: { current: () => loaded, fresh: async () => loaded, withKey: async () => loaded },
     tls: null,
     onError: () => undefined,

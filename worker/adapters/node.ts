@@ -6,9 +6,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Cancellation, type CancelSignal } from '../../shared/hop/cancellation.ts';
 import { ApiError } from '../error.ts';
 import { Exchange } from '../observe.ts';
-import { LargeBody, readBody, WHOLE_LIMIT } from '../request/body.ts';
+import { LargeBody, readBody } from '../request/body.ts';
 import type { RawRequest } from '../request/types.ts';
-import { respondError } from '../response/errors.ts';
+import { respondError, tooManyBodies } from '../response/errors.ts';
 import type { RawResponse } from '../response/types.ts';
 import { plainAddress } from './connection.ts';
 
@@ -18,15 +18,28 @@ export type Handler = (request: RawRequest, signal: CancelSignal, exchange: Exch
 /** Told of every answer before it is sent. */
 export type ObserveAnswer = (request: IncomingMessage, response: RawResponse, exchange: Exchange) => void;
 
+/** What the body of one request may take. */
+export interface Room {
+  /** False where there is no room for so many bytes more. */
+  take(bytes: number): boolean;
+  /** The request is over. */
+  end(): void;
+}
+
 export interface NodeOptions {
   /** Bytes; a larger body is answered 413. */
   readonly bodyLimit: number;
   /** The Server header. */
   readonly server: string;
   readonly observe?: ObserveAnswer;
+  /** Room for the bodies of the client at an address, beside those of others; there always is by default. */
+  readonly roomFor?: (address: string | null) => Room;
   /** The client's address is the one that the proxy in front noted, the last in `X-Forwarded-For`. */
   readonly behindProxy?: boolean;
 }
+
+/** Bytes up to which a body is read in as few steps as possible. */
+const SMALL_BODY = 128 * 1024;
 
 const NO_BODY = new Uint8Array(0);
 
@@ -71,8 +84,12 @@ const tooLarge = (limit: number): ApiError =>
     details: `Bodies of up to ${limit} bytes are accepted.`,
   });
 
-/** The body's chunks; beyond the limit, none of it is given out. */
-async function* chunksOf(request: IncomingMessage, limit: number): AsyncGenerator<Uint8Array, void, undefined> {
+/** The body's chunks; beyond the limit, or where there is no room for it, none of it is given out. */
+async function* chunksOf(
+  request: IncomingMessage,
+  limit: number,
+  room: Room | null,
+): AsyncGenerator<Uint8Array, void, undefined> {
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
   let length = 0;
   // Leaving the loop must not destroy the request: the refusal still has to go out on its connection.
@@ -80,15 +97,20 @@ async function* chunksOf(request: IncomingMessage, limit: number): AsyncGenerato
     if (!(chunk instanceof Uint8Array)) return;
     length += chunk.length;
     if (length > limit) throw tooLarge(limit);
+    if (room?.take(chunk.length) === false) throw tooManyBodies();
     yield chunk;
   }
 }
 
 /** The body: whole if it is small, else as far as needed to tell. Rejects with an ApiError where it is too large. */
-function bodyOf(request: IncomingMessage, limit: number): Promise<Uint8Array | LargeBody> | Uint8Array {
+function bodyOf(
+  request: IncomingMessage,
+  limit: number,
+  room: () => Room | null,
+): Promise<Uint8Array | LargeBody> | Uint8Array {
   if (!hasBody(request.headers)) return NO_BODY;
   const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY);
-  return length <= Math.min(WHOLE_LIMIT, limit) ? smallBody(request) : readBody(chunksOf(request, limit));
+  return length <= Math.min(SMALL_BODY, limit) ? smallBody(request) : readBody(chunksOf(request, limit, room()));
 }
 
 /** Bytes that are still read of a body nobody wants: a client that is sending when the connection closes gets a reset for an answer. */
@@ -162,8 +184,14 @@ export function nodeListener(handle: Handler, options: NodeOptions) {
     const answer = async (): Promise<void> => {
       let large: LargeBody | null = null;
       let result: RawResponse;
+      const address = clientAddress(request, options.behindProxy === true);
+      const room = (): Room | null => {
+        const found = options.roomFor?.(address) ?? null;
+        response.once('close', () => found?.end());
+        return found;
+      };
       try {
-        const found = bodyOf(request, options.bodyLimit);
+        const found = bodyOf(request, options.bodyLimit, room);
         const body = found instanceof Promise ? await found : found;
         if (body instanceof LargeBody) large = body;
         const raw: RawRequest = {
@@ -171,7 +199,7 @@ export function nodeListener(handle: Handler, options: NodeOptions) {
           target: request.url ?? '/',
           headers: headerPairs(request.rawHeaders),
           body,
-          address: clientAddress(request, options.behindProxy === true),
+          address,
         };
         result = await handle(raw, gone, exchange);
       } catch (error) {

@@ -20,9 +20,9 @@ const ASK_PATIENCE = 5000;
 
 /**
  * Why a pooler refuses what another may take: it is about to end, has another schema cache than was planned on, does not have the
- * issuer's keys yet, or has too much under way on this socket.
+ * issuer's keys yet, or has too much under way on this socket, or in its memory.
  */
-const ELSEWHERE: ReadonlySet<string> = new Set(['stopping', 'snapshot', 'keys', 'streams']);
+const ELSEWHERE: ReadonlySet<string> = new Set(['stopping', 'snapshot', 'keys', 'streams', 'memory']);
 
 /**
  * Whether a transaction that failed so has not run, or is one that only reads: then another pooler may have it. Of one that

@@ -145,6 +145,10 @@ function databaseError(failure: TransactionFailure & { readonly kind: 'database'
 export const misconfigured = (details: string | null): ApiError =>
   new ApiError(500, { code: 'EDGE004', message: 'The server is not set up correctly', details });
 
+/** There is no room for one more large body. */
+export const tooManyBodies = (): ApiError =>
+  new ApiError(503, { code: 'EDGE014', message: 'Too many large request bodies are under way' });
+
 /** What the pooler does not take: the client's fault only where the token, the role or the body's size is. */
 export function refusedByPooler(reason: string): ApiError {
   switch (reason) {
@@ -164,6 +168,8 @@ export function refusedByPooler(reason: string): ApiError {
       return new ApiError(403, { code: 'EDGE007', message: 'The role is not allowed here' });
     case 'size':
       return new ApiError(413, { code: 'EDGE005', message: 'The request body is too large' });
+    case 'memory':
+      return tooManyBodies();
     case 'stopping':
       return new ApiError(503, { code: 'EDGE008', message: 'The server is shutting down' });
     case 'snapshot':

@@ -1,4 +1,4 @@
-/** What requests and answers over HTTP may take together while they are kept: until a query has run, and until its answer has been read. */
+/** What requests, and answers that are not read, may take together while they are kept. */
 
 /** Bytes of a request and its answer that are not counted: there are no more of these than there are sockets. */
 const SMALL = 128 * 1024;
@@ -7,13 +7,15 @@ const SMALL = 128 * 1024;
 export class Memory {
   readonly #limit: number;
   #taken = 0;
+  #claims = 0;
   readonly #byUser = new Map<string, number>();
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  claim(user: string): Claim {
+  /** For one request; one of nobody in particular counts as a user of its own. */
+  claim(user: string = `request ${this.#claims++}`): Claim {
     return new Claim(this, user);
   }
 
