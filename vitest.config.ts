@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
 import { defineConfig } from 'vitest/config';
@@ -6,6 +7,8 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 120_000,
+    // Most of the time tests wait for programs and for the database: two files at a time, be there only two processors.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // Many tests start programs and cut connections on a machine that others use: one that fails there is told, and tried once more.
     retry: process.env.CI === undefined ? 0 : 1,
     projects: [
