@@ -5,7 +5,7 @@ import { encodeRequest, REQUEST_TYPE } from '../../shared/hop/codec.ts';
 import type { TransactionRequest } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
-import { Progress, SEED, share } from '../faults/amount.ts';
+import { Progress, patience, SEED, share } from '../faults/amount.ts';
 import { token } from '../faults/http/questions.ts';
 import { bodyOf, messageOf } from '../message.ts';
 import { POOLER_SECRET, place } from './place.ts';
@@ -55,7 +55,11 @@ test('a token of a role that is for nobody is refused', async () => {
   }
 });
 
-test('a message with bytes changed, cut, repeated or added is refused or means what it says, and the next one is well', async () => {
+const messages = share(0.02, 300);
+
+test('a message with bytes changed, cut, repeated or added is refused or means what it says, and the next one is well', {
+  timeout: patience(messages),
+}, async () => {
   const { pooler, names } = made();
   const { hop, request } = await message({ token: token({ role: names.roles[1] ?? '', nonce: 'n' }) });
   const whole = encodeRequest(request, new TextEncoder().encode('a payload'));
@@ -65,7 +69,6 @@ test('a message with bytes changed, cut, repeated or added is refused or means w
     await answer.arrayBuffer();
     return `${answer.status} ${answer.headers.has('edgerest-result') || answer.headers.has('edgerest-failure')}`;
   };
-  const messages = share(0.02, 300);
   const progress = new Progress('messages that are mangled', messages);
   const place = fc.nat(whole.length - 1);
   const mangled = fc.oneof(
