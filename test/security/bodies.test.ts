@@ -18,7 +18,17 @@ interface Sender {
   readonly status: Promise<number>;
 }
 
-/** Begins a body of 3 MB and sends all of it but its last byte. Resolves when that has been taken. */
+/**
+ * Resolves when the server has read what had been sent to it: an answer takes it a turn of its loop, and in a turn it reads 64 KB at least of
+ * every connection that has something.
+ */
+async function haveRead(bytes: number): Promise<void> {
+  for (let turns = Math.ceil((2 * bytes) / 65_536); turns > 0; turns--) {
+    await (await fetch(`${made().serve.url}/ledger`, { method: 'OPTIONS' })).arrayBuffer();
+  }
+}
+
+/** Begins a body of 3 MB and sends all of it but its last byte. Resolves when that has been read. */
 async function begin(from: string): Promise<Sender> {
   const body = `[${' '.repeat(3 * MEGABYTE - 2)}]`;
   const socket = connect(portOf(made().serve), '127.0.0.1').setEncoding('latin1');
@@ -33,6 +43,7 @@ async function begin(from: string): Promise<Sender> {
   });
   status.catch(() => undefined);
   await new Promise((resolve) => socket.write(body.slice(0, -1), resolve));
+  await haveRead(body.length);
   return { socket, status };
 }
 
