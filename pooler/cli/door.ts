@@ -8,7 +8,6 @@ import type { Identity } from '../../worker/auth/authenticator.ts';
 import { UnknownKeyError } from '../../worker/auth/errors.ts';
 import { nextState, type State } from '../../worker/state.ts';
 import { HopServer, type HopServerOptions } from '../hop/server.ts';
-import { Memory } from '../memory.ts';
 import type { Observe } from '../observation.ts';
 import type { TrustOf } from '../start.ts';
 import { StartError } from '../start-error.ts';
@@ -110,15 +109,15 @@ export function usable<T>(make: () => T): T {
 /** Opens the door. Returns the server and where it listens. Throws StartError when the port cannot be had. */
 export async function openDoor(
   door: Door,
-  { poolerHost: host, poolerPort: port, maxBodySize, maxBuffered }: Config,
-  { pooler, observe }: Program,
+  { poolerHost: host, poolerPort: port, maxBodySize }: Config,
+  { pooler, observe, memory }: Program,
 ): Promise<{ readonly server: HopServer; readonly listening: Listening }> {
   const { source } = pooler;
   const options: HopServerOptions = {
     ...door,
     hop: observeHop(pooler.hop, observe, () => source.current()?.config.logLevel ?? 'error'),
     limits: { head: HEAD_LIMIT, payload: maxBodySize },
-    memory: new Memory(maxBuffered),
+    memory,
     source,
     onError: (message) => observe({ kind: 'fault', error: new Error(`the hop: ${message}`) }),
     onRefused: ({ reason, message: text }, from) => observe({ kind: 'message refused', reason, text, from }),

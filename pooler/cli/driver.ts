@@ -48,10 +48,7 @@ export async function openDriverDoor(
     onRefused: ({ user, database }, reason) =>
       observe({ kind: 'driver', event: { type: 'login refused', user, database, reason } }),
   });
-  const from = (request: IncomingMessage): string => {
-    const address = clientAddress(request, config.behindProxy);
-    return address === null ? '' : (networkOf(address) ?? '');
-  };
+  const from = (request: IncomingMessage): string => networkOf(clientAddress(request, config.behindProxy)) ?? '';
   const changes = new Changes();
   const sql = new SqlEndpoint({
     logins,

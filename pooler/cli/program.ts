@@ -2,6 +2,7 @@
 import type { Config } from '../../shared/config/resolve.ts';
 import { accessWriter } from '../log/access.ts';
 import { observationLog } from '../log/messages.ts';
+import { Memory } from '../memory.ts';
 import type { Observe } from '../observation.ts';
 import { type Pooler, startPooler, type TrustOf } from '../start.ts';
 import { VERSION } from '../version.ts';
@@ -20,6 +21,8 @@ export interface Program {
   readonly observe: Observe;
   readonly shutdown: Shutdown;
   readonly pooler: Pooler;
+  /** For the bodies of requests, by whichever server they come. */
+  readonly memory: Memory;
   /** Says that the program can be reached, and how to tell whether it still can. */
   opened(server: string, address: string, isReachable: () => boolean): void;
 }
@@ -86,6 +89,7 @@ export async function startProgram({ name, configured, trust }: ProgramOptions):
     observe,
     shutdown,
     pooler,
+    memory: new Memory(config.maxBuffered),
     opened: (server, address, isReachable) => {
       admin?.opened(isReachable);
       observe({ kind: 'listening', server, address });

@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream';
 import { nodeListener } from '../../worker/adapters/node.ts';
 import { type Backend, handle } from '../../worker/handle.ts';
 import { Draining } from '../drain.ts';
-import { Memory } from '../memory.ts';
 import type { Observe } from '../observation.ts';
 import type { Pooler } from '../start.ts';
 import { networkOf } from '../transaction/queue-key.ts';
@@ -45,20 +44,22 @@ async function loaded({ source }: Pooler): Promise<void> {
   end();
 }
 
-function apiServer({ config, observe, pooler }: Program): { readonly server: Server; readonly draining: Draining } {
+function apiServer({ config, observe, pooler, memory }: Program): {
+  readonly server: Server;
+  readonly draining: Draining;
+} {
   const backend: Backend = {
     states: new LocalStates(pooler.source, (event) => observe({ kind: 'token', event })),
     hop: pooler.hop,
     refusal: pooler.refusal,
     report: (error) => observe({ kind: 'fault', error }),
   };
-  const memory = new Memory(config.maxBuffered);
   const listener = nodeListener((request, signal, exchange) => handle(request, backend, signal, exchange), {
     bodyLimit: config.maxBodySize,
     server: `edgerest/${VERSION}`,
     observe: observeAnswers(observe),
     behindProxy: config.behindProxy,
-    roomFor: (address) => memory.claim(networkOf(address ?? '') ?? ''),
+    roomFor: (address) => memory.claim(networkOf(address) ?? ''),
   });
   const server = createServer(
     {

@@ -21,7 +21,7 @@ import type { Hop } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { notLoaded } from '../../shared/transaction/failures.ts';
 import { Draining } from '../drain.ts';
-import type { Memory } from '../memory.ts';
+import type { Claim, Memory } from '../memory.ts';
 import { messageOf } from '../message-of.ts';
 import { refusalText, sendOutcome, sendRefusal } from './answer.ts';
 import { Arrivals } from './arrivals.ts';
@@ -49,7 +49,7 @@ export interface HopServerOptions {
   readonly hop: Hop;
   /** Accepted secrets, one or two. */
   readonly secrets: readonly string[];
-  readonly limits: Omit<DecodeLimits, 'take'>;
+  readonly limits: DecodeLimits;
   /** For payloads. */
   readonly memory: Memory;
   readonly source: SnapshotAnswers;
@@ -181,7 +181,7 @@ export class HopServer {
     }
     const room = this.#options.memory.claim();
     response.once('close', () => room.end());
-    const decoded = await readMessage(request, { ...this.#options.limits, take: (bytes) => room.take(bytes) });
+    const decoded = await readMessage(request, this.#options.limits, room);
     if (!decoded.ok) return this.#refuse(request, response, decoded.failure);
     const outcome = await this.#options.hop.transaction(decoded.request, decoded.payload, gone);
     await sendOutcome(response, outcome);
@@ -231,8 +231,8 @@ export class HopServer {
 }
 
 /** Reads a message to its end, or to where it is refused. Rejects when the client goes away in the middle. */
-function readMessage(request: IncomingMessage, limits: DecodeLimits): Promise<DecodedRequest> {
-  const decoder = new RequestDecoder(limits);
+function readMessage(request: IncomingMessage, limits: DecodeLimits, room: Claim): Promise<DecodedRequest> {
+  const decoder = new RequestDecoder(limits, (bytes) => room.take(bytes));
   // Listeners cost a small message less than an iterator does.
   return new Promise((resolve, reject) => {
     const arrived = (chunk: Uint8Array): void => {

@@ -23,7 +23,7 @@ import type { Claim, Memory } from '../memory.ts';
 /** The socket, as its streams use it. */
 export interface Outlet {
   readonly hop: Hop;
-  readonly limits: Omit<DecodeLimits, 'take'>;
+  readonly limits: DecodeLimits;
   readonly memory: Memory;
   send(frame: Uint8Array): void;
   /** Sends, and waits while more than enough is on its way already. */
@@ -56,7 +56,7 @@ export class SocketStream {
     this.id = id;
     this.#outlet = outlet;
     this.room = outlet.memory.claim();
-    this.#decoder = new RequestDecoder({ ...outlet.limits, take: (bytes) => this.room.take(bytes) });
+    this.#decoder = new RequestDecoder(outlet.limits, (bytes) => this.room.take(bytes));
   }
 
   /** Takes a piece of the message. False for one that was not granted, or that comes after the last. */

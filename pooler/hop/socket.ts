@@ -30,7 +30,7 @@ const CLOSE_TIMEOUT = 1000;
 
 export interface SocketOptions {
   readonly hop: Hop;
-  readonly limits: Omit<DecodeLimits, 'take'>;
+  readonly limits: DecodeLimits;
   /** For payloads. */
   readonly memory: Memory;
   readonly secrets: Secrets;
@@ -44,7 +44,7 @@ export interface SocketOptions {
 
 export class HopSocket implements Outlet {
   readonly hop: Hop;
-  readonly limits: Omit<DecodeLimits, 'take'>;
+  readonly limits: DecodeLimits;
   readonly memory: Memory;
   readonly #socket: WebSocket;
   readonly #options: SocketOptions;

@@ -25,7 +25,7 @@ export class QueueKeys {
   of({ role, claims }: Caller, address: string | null): string {
     const claimed = this.#path === null ? null : this.#claim(this.#path, claims);
     if (claimed !== null) return claimed;
-    if (role !== this.#anonymous || address === null) return role;
+    if (role !== this.#anonymous) return role;
     const network = networkOf(address);
     return network === null ? role : `${role} ${network}`;
   }
@@ -51,7 +51,8 @@ function keyAt(path: ClaimPath, claims: string): string | null {
 }
 
 /** The network that an address is counted to, /24 or /64: what one client usually has. Null where it is no address. */
-export function networkOf(address: string): string | null {
+export function networkOf(address: string | null): string | null {
+  if (address === null) return null;
   switch (isIP(address)) {
     case 4:
       return `${address.slice(0, address.lastIndexOf('.'))}.0/24`;

@@ -42,8 +42,6 @@ export interface DecodeLimits {
   readonly head: number;
   /** Bytes of the payload, all chunks together. */
   readonly payload: number;
-  /** Asked for room for so many bytes of it; false where there is none. There always is by default. */
-  readonly take?: (bytes: number) => boolean;
 }
 
 export type Refused = Extract<TransactionFailure, { kind: 'refused' }>;
@@ -120,6 +118,7 @@ const noRoom = refuse(503, 'memory', 'There is no room for the payload beside th
  */
 export class RequestDecoder {
   readonly #limits: DecodeLimits;
+  readonly #take: (bytes: number) => boolean;
   /** What is being read. `over`: the end marker has come. */
   #stage: 'prefix' | 'head' | 'length' | 'chunk' | 'over' = 'prefix';
   /** Bytes of which all are needed before they can be read, and how many there are. */
@@ -133,8 +132,10 @@ export class RequestDecoder {
   #left = 0;
   #failure: Refused | null = null;
 
-  constructor(limits: DecodeLimits) {
+  /** `take` is asked for room for so many bytes of the payload; false where there is none. There always is by default. */
+  constructor(limits: DecodeLimits, take: (bytes: number) => boolean = () => true) {
     this.#limits = limits;
+    this.#take = take;
   }
 
   /** Takes the next bytes. False when the message is refused already; end() says why. */
@@ -146,7 +147,7 @@ export class RequestDecoder {
         const part = bytes.subarray(at, at + this.#left);
         this.#left -= part.length;
         at += part.length;
-        if (this.#limits.take?.(part.length) === false) this.#failure = noRoom;
+        if (!this.#take(part.length)) this.#failure = noRoom;
         else this.#payload.push(part);
         if (this.#left === 0) this.#expect('length', 4);
       } else {
