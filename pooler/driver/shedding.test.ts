@@ -25,30 +25,15 @@ test('nobody is cut while there is room', () => {
 });
 
 test('who keeps most pays first, with the largest', () => {
-  expect(
-    left(
-      [
-        ['a', 3],
-        ['a', 5],
-        ['a', 4],
-        ['b', 6],
-        ['c', 1],
-      ],
-      14,
-    ),
-  ).toBe('a3 a4 b6 c1');
-  expect(
-    left(
-      [
-        ['a', 3],
-        ['a', 5],
-        ['a', 4],
-        ['b', 6],
-        ['c', 1],
-      ],
-      9,
-    ),
-  ).toBe('a3 c1');
+  const everybody = [
+    ['a', 3],
+    ['a', 5],
+    ['a', 4],
+    ['b', 6],
+    ['c', 1],
+  ] as const;
+  expect(left(everybody, 14)).toBe('a3 a4 b6 c1');
+  expect(left(everybody, 9)).toBe('a3 c1');
   expect(
     left(
       [

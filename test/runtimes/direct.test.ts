@@ -3,9 +3,9 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { killAll, edgerest as program } from '../../pooler/cli/program.fixture.ts';
-import { portOf } from '../operating/program.ts';
+import { killAll } from '../../pooler/cli/program.fixture.ts';
 import { createStandaloneDatabase, type StandaloneDatabase } from '../standalone/database.ts';
+import { startEndpoint } from '../standalone/endpoint.ts';
 import { requests } from '../standalone/requests.ts';
 import { type Api, commandFor, programOf, RUNTIMES, startApi, titleOf } from './runtime.ts';
 
@@ -15,14 +15,7 @@ beforeAll(async () => {
   database = await createStandaloneDatabase();
   await database.sql.unsafe(`create table note (id int primary key generated always as identity, text text);
     alter table note owner to ${database.login}`);
-  const door = program(['pooler'], {
-    PGRST_DB_URI: database.loginUri,
-    PGRST_DB_SCHEMAS: 'api',
-    EDGEREST_POOLER_SECRET: 'x'.repeat(32),
-    EDGEREST_POOLER_PORT: '0',
-    EDGEREST_DRIVER_PORT: '0',
-  });
-  endpoint = `127.0.0.1:${await portOf(door, 'Driver endpoint')}`;
+  endpoint = `127.0.0.1:${await startEndpoint(database)}`;
 });
 afterAll(async () => {
   killAll();

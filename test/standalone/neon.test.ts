@@ -2,13 +2,13 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { EdgeRuntime } from 'edge-runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { killAll, edgerest as program } from '../../pooler/cli/program.fixture.ts';
+import { killAll } from '../../pooler/cli/program.fixture.ts';
 import { neonEndpoint } from '../../worker/hop/database/neon.ts';
 import { createNeon, type EdgerestFetch, HopConfigError } from '../../worker/neon.ts';
 import { edgeScript } from '../edge/edge-script.ts';
 import { listening } from '../listening.ts';
-import { portOf } from '../operating/program.ts';
 import { createStandaloneDatabase, type StandaloneDatabase } from './database.ts';
+import { startEndpoint } from './endpoint.ts';
 import { requests } from './requests.ts';
 import { type StandaloneWorker, startStandalone } from './workerd.ts';
 
@@ -16,14 +16,7 @@ let database: StandaloneDatabase;
 let bindings: Readonly<Record<string, string>>;
 beforeAll(async () => {
   database = await createStandaloneDatabase();
-  const door = program(['pooler'], {
-    PGRST_DB_URI: database.loginUri,
-    PGRST_DB_SCHEMAS: 'api',
-    EDGEREST_POOLER_SECRET: 'x'.repeat(32),
-    EDGEREST_POOLER_PORT: '0',
-    EDGEREST_DRIVER_PORT: '0',
-  });
-  const port = await portOf(door, 'Driver endpoint');
+  const port = await startEndpoint(database);
   bindings = {
     ...database.bindings,
     PGRST_DB_URI: database.loginUri,
