@@ -11,7 +11,7 @@ import { planMutation } from './mutate.ts';
 import { checkAcceptsDocument, negotiate } from './negotiate.ts';
 import { hasDefaultSelect, planRead } from './read.ts';
 import { findRoutine } from './routines.ts';
-import type { Plan, ReadPlan } from './types.ts';
+import type { Plan } from './types.ts';
 
 type ActionOf<K extends Action['kind']> = Extract<Action, { kind: K }>;
 type PlanOf<K extends Plan['kind']> = Extract<Plan, { kind: K }>;
@@ -101,14 +101,4 @@ function checkMaxAffected({ preferences }: ApiRequest, routine: Routine): void {
   if (preferences.maxAffected !== null && preferences.handling === 'strict' && !routine.returns.set) {
     throw maxAffectedNeedsSet();
   }
-}
-
-/** The embeds addressed by their target's name although they have an alias: name and alias of each, for a warning. */
-export function legacyWarnings(plan: Plan): readonly (readonly [string, string])[] {
-  return 'read' in plan ? warningsIn(plan.read) : [];
-}
-
-function warningsIn({ relation, children }: ReadPlan): readonly (readonly [string, string])[] {
-  const below = children.flatMap(warningsIn);
-  return relation.legacyTargetName && relation.alias !== null ? [[relation.name, relation.alias], ...below] : below;
 }
