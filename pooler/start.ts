@@ -42,6 +42,8 @@ export interface Pooler extends Admittance {
   readonly hop: Hop;
   readonly source: SnapshotSource;
   readonly pool: Pool;
+  /** Whose word counts for a request now; null before the first load. */
+  trust(): Trust | null;
   /** Uses of prepared statements by requests. */
   readonly statementUses: Readonly<StatementUses>;
   /** Serves what has been accepted and closes every connection; after `timeout` milliseconds what still runs is cancelled. */
@@ -181,6 +183,7 @@ export async function startPooler({ configuration, trust, observe, onFatal }: Po
         (facts?.trust.kind === 'process' ? hop : checked).transaction(request, payload, signal),
     },
     refusal: (caller, address) => transactor.refusal(caller, address),
+    trust: () => facts?.trust ?? null,
     source,
     pool,
     statementUses,

@@ -63,7 +63,7 @@ const connectionClient: NonNullable<HandlerOptions['client']> = (request, contex
 /** `backendOf` gives what a request is answered from; background work goes through `waitUntil`. */
 export function fetchHandler(
   options: HandlerOptions,
-  backendOf: (waitUntil: (work: Promise<unknown>) => void) => Pick<Backend, 'hop' | 'states'>,
+  backendOf: (waitUntil: (work: Promise<unknown>) => void) => Pick<Backend, 'hop' | 'states' | 'judge'>,
 ): EdgerestFetch {
   const { report = (error: unknown) => console.error(error), log = consoleLog, client = connectionClient } = options;
   const basePath = options.basePath?.replace(/\/+$/, '');

@@ -8,6 +8,7 @@ import { sameContent } from '../shared/snapshot/version.ts';
 import { SqlSyntaxError } from '../shared/sql/identifiers.ts';
 import type { Caller } from '../shared/transaction/plan.ts';
 import type { Identity } from './auth/authenticator.ts';
+import { type Judge, Proof } from './auth/proof.ts';
 import { ApiError } from './error.ts';
 import type { Exchange } from './observe.ts';
 import { planRequest } from './plan/plan.ts';
@@ -33,6 +34,8 @@ export interface Backend {
   readonly hop: Hop;
   /** Why no request of this caller would be run now; null where it might. Asked before anything else is made of a request. */
   readonly refusal?: (caller: Caller, address: string | null) => TransactionFailure | null;
+  /** Where the keys of tokens may be elsewhere: who has them. */
+  readonly judge?: Judge;
   /** Told of an error that is a fault of ours; the client sees none of it. */
   readonly report?: (error: unknown) => void;
   /** Where the API is mounted, in place of `EDGEREST_BASE_PATH`: '' is the root. */
@@ -73,6 +76,7 @@ interface Context {
   readonly token: string | null;
   readonly address: string | null;
   readonly identity: Identity;
+  readonly proof: Proof | null;
   readonly timing: ServerTiming | null;
   readonly exchange: Exchange | null;
 }
@@ -103,7 +107,25 @@ async function answer(
   if (exchange !== null) exchange.role = identity.role;
   const refusal = raw.method === 'OPTIONS' ? null : (backend.refusal?.(identity, raw.address ?? null) ?? null);
   if (refusal !== null) throw failed(refusal, identity, exchange);
-  const context = { backend, signal, token, address: raw.address ?? null, identity, timing, exchange };
+  const { judge } = backend;
+  const proof = judge === undefined || token === null ? null : new Proof(token, identity, state.authenticator, judge);
+  const context = { backend, signal, token, address: raw.address ?? null, identity, proof, timing, exchange };
+  if (proof === null) return await attempts(raw, state, context);
+  const [made] = await Promise.allSettled([attempts(raw, state, context)]);
+  const badToken = await proof.refusal();
+  if (badToken !== null) {
+    if (exchange !== null) {
+      exchange.role = null;
+      exchange.failure = null;
+    }
+    throw badToken;
+  }
+  if (made.status === 'rejected') throw made.reason;
+  return made.value;
+}
+
+async function attempts(raw: RawRequest, state: State, context: Context): Promise<RawResponse> {
+  const { backend } = context;
   try {
     return await attempt(raw, state, context);
   } catch (error) {
@@ -111,7 +133,7 @@ async function answer(
     if (!(error instanceof ApiError) || !error.fromSnapshot || isGone(raw.body)) throw error;
     const newer = await backend.states.newerThan(state.schema.version);
     if (newer === null) throw error;
-    return attempt(raw, newer, { ...context, timing: timing === null ? null : new ServerTiming() });
+    return attempt(raw, newer, { ...context, timing: context.timing === null ? null : new ServerTiming() });
   }
 }
 
@@ -137,6 +159,7 @@ async function attempt(raw: RawRequest, state: State, context: Context): Promise
       ? documentRequest(plan, request, context, version)
       : transactionRequest(plan, request, context, version, statementsOf(plan, facts, identity));
   const outcome = await backend.hop.transaction(transaction, payloadOf(request), context.signal);
+  context.proof?.see(outcome);
   timing?.lap();
   if (exchange !== null) exchange.queries = outcome.sent ?? [];
   if (outcome.snapshot !== null) backend.states.seen(outcome.snapshot);

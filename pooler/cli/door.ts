@@ -1,17 +1,19 @@
 /** The pooler's door: the hop's server, with the rules for where it may listen. */
 import { readFileSync } from 'node:fs';
 import type { Config } from '../../shared/config/resolve.ts';
-import { HEAD_LIMIT } from '../../shared/hop/codec.ts';
+import { HEAD_LIMIT, type Refused, refuse } from '../../shared/hop/codec.ts';
 import type { TokenEvent } from '../../shared/log.ts';
 import { isLoopback } from '../../shared/loopback.ts';
 import type { Identity } from '../../worker/auth/authenticator.ts';
 import { UnknownKeyError } from '../../worker/auth/errors.ts';
+import { ApiError } from '../../worker/error.ts';
+import { writeRefusal } from '../../worker/hop/judgement.ts';
 import { nextState, type State } from '../../worker/state.ts';
 import { HopServer, type HopServerOptions } from '../hop/server.ts';
 import type { Observe } from '../observation.ts';
 import type { TrustOf } from '../start.ts';
 import { StartError } from '../start-error.ts';
-import { KeysAwaitedError } from '../transaction/transactor.ts';
+import { KeysAwaitedError, type Trust } from '../transaction/transactor.ts';
 import { observeHop } from './answers.ts';
 import { type Listening, listen } from './listen.ts';
 import type { Program } from './program.ts';
@@ -43,6 +45,20 @@ export function hopTrust(observe: Observe): TrustOf {
       },
     };
   };
+}
+
+/** What a worker that does not have a token's key is told of it. */
+async function judge(trust: Trust | null, token: string): Promise<string | Refused | null> {
+  if (trust === null) return null;
+  if (trust.kind !== 'token') return refuse(401, 'token', 'There are no keys here.');
+  try {
+    await trust.verify(token);
+    return 'null';
+  } catch (error) {
+    if (error instanceof KeysAwaitedError) return refuse(503, 'keys', error.message);
+    if (error instanceof ApiError) return writeRefusal(error);
+    throw error;
+  }
 }
 
 function readPem(path: string, variable: string): string {
@@ -119,6 +135,7 @@ export async function openDoor(
     limits: { head: HEAD_LIMIT, payload: maxBodySize },
     memory,
     source,
+    judge: (token) => judge(pooler.trust(), token),
     onError: (message) => observe({ kind: 'fault', error: new Error(`the hop: ${message}`) }),
     onRefused: ({ reason, message: text }, from) => observe({ kind: 'message refused', reason, text, from }),
   };

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { VerificationKey } from '../../shared/config/keys.ts';
 import type { CancelSignal } from '../../shared/hop/cancellation.ts';
-import { encodeRequest, REQUEST_TYPE } from '../../shared/hop/codec.ts';
+import { encodeRequest, REQUEST_TYPE, refuse } from '../../shared/hop/codec.ts';
 import { transactionRequest } from '../../shared/hop/request.fixture.ts';
 import type {
   Hop,
@@ -15,7 +16,9 @@ import type {
 import { plainSettings } from '../../shared/snapshot/settings.fixture.ts';
 import { emptySnapshot } from '../../shared/snapshot/snapshot.fixture.ts';
 import { listening } from '../../test/listening.ts';
+import { ApiError } from '../../worker/error.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
+import { writeRefusal } from '../../worker/hop/judgement.ts';
 import { Memory } from '../memory.ts';
 import { HopServer, type HopServerOptions, type SnapshotAnswers } from './server.ts';
 
@@ -86,6 +89,7 @@ async function start(
     limits: { head: 10_000, payload: 100_000 },
     memory: new Memory(1024 ** 3),
     source: sourceOf({ snapshot, keys: { keys: [{ kty: 'oct', k: 'c2VjcmV0' }] } }),
+    judge: async () => 'null',
     tls: null,
     onError: (message) => errors.push(message),
     ...options,
@@ -424,10 +428,23 @@ describe('the snapshot', () => {
   });
 });
 
-test('keys are never stored', async () => {
-  const { url, hop } = await start();
-  const keys = { keys: [{ kty: 'oct', k: 'c2VjcmV0' }] };
-  expect(await hop.fetchKeys(null)).toEqual({ kind: 'keys', keys, snapshot: snapshot.version });
+test('keys are never stored, and only those are given that cannot sign', async () => {
+  const other = { kty: 'OKP', crv: 'Ed25519', x: 'public' };
+  const of = (...keys: readonly VerificationKey[]) =>
+    start(undefined, { source: sourceOf({ snapshot, keys: { keys } }) });
+  const withheldOf = async (k: string): Promise<string | undefined> => {
+    const { hop } = await of({ kty: 'oct', k }, other);
+    const answer = await hop.fetchKeys(null);
+    const withheld = 'keys' in answer ? answer.keys?.withheld : undefined;
+    expect(answer).toEqual({ kind: 'keys', keys: { keys: [other], withheld }, snapshot: snapshot.version });
+    return withheld;
+  };
+  const [one, another] = [await withheldOf('c2VjcmV0'), await withheldOf('c2VjcmV1')];
+  expect(one).toMatch(/^[\w-]{43}$/);
+  expect(one).not.toBe(another);
+  expect(await withheldOf('c2VjcmV0')).toBe(one);
+  const { url, hop } = await of(other);
+  expect(await hop.fetchKeys(null)).toEqual({ kind: 'keys', keys: { keys: [other] }, snapshot: snapshot.version });
   const answer = await fetch(`${url}/v1/keys`, { headers: { authorization: `Bearer ${secret}` } });
   expect(answer.headers.get('cache-control')).toBe('no-store');
   const none = await start(undefined, { source: sourceOf({ snapshot, keys: null }) });
@@ -447,6 +464,48 @@ test('a key that is not known is looked for, whatever its name is', async () => 
   }
   expect(await hop.fetchKeys(null)).toMatchObject({ keys: null });
   expect(looked).toEqual(['a/b?c&unknown=d#é', null]);
+});
+
+describe('what is said of a token', () => {
+  const error = new ApiError(401, { code: 'PGRST301', message: 'ö', details: null }, { headers: [['a', 'b']] });
+
+  test('is nothing, or the error that it is answered with', async () => {
+    const judged: string[] = [];
+    const { hop } = await start(undefined, {
+      judge: async (token) => {
+        judged.push(token);
+        return token === 'good' ? 'null' : writeRefusal(error);
+      },
+    });
+    expect(await hop.judge('good', null)).toEqual({ kind: 'accepted' });
+    expect(await hop.judge('bad é', null)).toEqual({ kind: 'refused', error });
+    expect(judged).toEqual(['good', 'bad é']);
+  });
+
+  test('is not said before there is a configuration, to a stranger, or of what is too long', async () => {
+    const answers = new Map<string, string | ReturnType<typeof refuse> | null>([
+      ['keys', refuse(503, 'keys', 'm')],
+      ['none', null],
+    ]);
+    const { hop, url } = await start(undefined, {
+      judge: async (token) => (answers.has(token) ? (answers.get(token) ?? null) : 'null'),
+    });
+    expect(await hop.judge('keys', null)).toMatchObject({ kind: 'failed', refusal: 'keys' });
+    expect(await hop.judge('none', null)).toMatchObject({ kind: 'failed', refusal: null });
+    expect(await hop.judge('x'.repeat(128 * 1024), null)).toEqual({ kind: 'accepted' });
+    expect(await hop.judge('x'.repeat(128 * 1024 + 1), null)).toMatchObject({ kind: 'failed', refusal: 'size' });
+    expect(await new HttpHop({ url, secret: 'w'.repeat(32) }).judge('good', null)).toMatchObject({ refusal: 'secret' });
+    const stranger = await fetch(`${url}/v1/token`, { method: 'POST', body: 'good' });
+    expect(await refusal(stranger)).toMatchObject({ status: 401, reason: 'secret' });
+  });
+
+  test.each(['{}', '1', 'nothing', '{"status":200,"code":"c","message":"m","details":null,"headers":[]}'])(
+    'is not %s',
+    async (json) => {
+      const { hop } = await start(undefined, { judge: async () => json });
+      expect(await hop.judge('any', null)).toMatchObject({ kind: 'failed' });
+    },
+  );
 });
 
 test('snapshot and keys want the secret too', async () => {

@@ -21,6 +21,7 @@ import type { Hop } from '../../shared/hop/types.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
 import { notLoaded } from '../../shared/transaction/failures.ts';
 import { Draining } from '../drain.ts';
+import { shownKeys } from '../keys/shown.ts';
 import type { Claim, Memory } from '../memory.ts';
 import { messageOf } from '../message-of.ts';
 import { refusalText, sendOutcome, sendRefusal } from './answer.ts';
@@ -53,6 +54,11 @@ export interface HopServerOptions {
   /** For payloads. */
   readonly memory: Memory;
   readonly source: SnapshotAnswers;
+  /**
+   * What is said of a token: nothing against it, or the error that it is answered with, as JSON (worker/hop/judgement.ts); a refusal to say anything; null before
+   * the first load.
+   */
+  readonly judge: (token: string) => Promise<string | Refused | null>;
   /** Certificate and key in PEM; null for plain HTTP. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
   /** Told of an error that is ours: a line for the log. */
@@ -73,6 +79,16 @@ const KEEP_ALIVE_TIMEOUT = 120_000;
  */
 const QUIET = 300;
 const LONGEST_FAREWELL = 5000;
+
+/** Bytes: more than any server takes as a header. */
+const TOKEN_LIMIT = 128 * 1024;
+
+const METHODS: ReadonlyMap<string, string> = new Map([
+  ['/v1/transaction', 'POST'],
+  ['/v1/token', 'POST'],
+  ['/v1/snapshot', 'GET'],
+  ['/v1/keys', 'GET'],
+]);
 
 /** Magic, version, flags, lengths: what surrounds head and payload, with room for chunks of 1 KiB and more. */
 const frameOf = (limits: DecodeLimits): number => limits.head + limits.payload + 1024 + Math.ceil(limits.payload / 256);
@@ -143,21 +159,21 @@ export class HopServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const [path, query] = request.url?.split('?', 2) ?? [];
+    const [path = '', query] = request.url?.split('?', 2) ?? [];
     if (path === '/v1/live')
       return this.#stopping ? sendText(response, 503, 'stopping\n') : sendText(response, 200, 'live\n');
     this.#arrivals.note();
     if (!this.#secrets.accepts(request.headers.authorization)) {
       return this.#refuse(request, response, refuse(401, 'secret', 'The secret is missing or wrong.'));
     }
-    const method = path === '/v1/transaction' ? 'POST' : 'GET';
-    const known = path === '/v1/transaction' || path === '/v1/snapshot' || path === '/v1/keys';
-    if (!known) return this.#refuse(request, response, refuse(404, 'endpoint', 'No such endpoint.'));
+    const method = METHODS.get(path);
+    if (method === undefined) return this.#refuse(request, response, refuse(404, 'endpoint', 'No such endpoint.'));
     if (request.method !== method) {
       return this.#refuse(request, response, refuse(405, 'endpoint', `This endpoint is for ${method}.`));
     }
     if (path === '/v1/snapshot') return await this.#snapshot(request, response);
     if (path === '/v1/keys') return await this.#keys(response, new URLSearchParams(query).get('unknown'));
+    if (path === '/v1/token') return await this.#token(request, response);
     // One that knows no other is served: whatever is in front of us may take it elsewhere next time.
     if (this.#stopping && request.headers[ALTERNATIVES_HEADER] !== undefined)
       return this.#refuse(request, response, refuse(503, 'stopping', 'The pooler is about to end.'));
@@ -192,7 +208,20 @@ export class HopServer {
     sendRefusal(request, response, failure);
   }
 
-  /** `{"keys":[…]}`, or null where there are none. Kept by nobody but the worker's memory. `unknown`: which one is looked for. */
+  async #token(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const token = await readToken(request);
+    if (token === null) {
+      return this.#refuse(request, response, refuse(413, 'size', `The token is larger than ${TOKEN_LIMIT} bytes.`));
+    }
+    const said = await this.#options.judge(token);
+    if (said === null) return sendNotLoaded(response);
+    if (typeof said !== 'string') return this.#refuse(request, response, said);
+    const json = Buffer.from(said);
+    const headers = ['Content-Type', 'application/json', 'Content-Length', String(json.length)];
+    response.writeHead(200, [...headers, 'Cache-Control', 'no-store']).end(json);
+  }
+
+  /** `{"keys":[…]}`, the public ones, or null where there are none. Kept by nobody but the worker's memory. `unknown`: which one is looked for. */
   async #keys(response: ServerResponse, unknown: string | null): Promise<void> {
     const { source } = this.#options;
     const loaded = unknown === null ? source.current() : await source.withKey(unknown === '' ? null : unknown);
@@ -201,7 +230,7 @@ export class HopServer {
       sendNotLoaded(response);
       return;
     }
-    const json = encodeAsciiJson(loaded.keys);
+    const json = encodeAsciiJson(loaded.keys === null ? null : shownKeys(loaded.keys));
     const headers = ['Content-Type', 'application/json', 'Content-Length', String(json.length)];
     headers.push('Cache-Control', 'no-store', SNAPSHOT_HEADER, loaded.snapshot.version);
     response.writeHead(200, headers).end(json);
@@ -245,6 +274,18 @@ function readMessage(request: IncomingMessage, limits: DecodeLimits, room: Claim
       .once('end', () => resolve(decoder.end()))
       .once('error', reject);
   });
+}
+
+/** Reads a token; null where it is too long for one. Rejects when the client goes away in the middle. */
+async function readToken(request: IncomingMessage): Promise<string | null> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of request.iterator({ destroyOnReturn: false })) {
+    length += piece.length;
+    if (length > TOKEN_LIMIT) return null;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
 }
 
 function sendText(response: ServerResponse, status: number, text: string): void {

@@ -8,6 +8,11 @@ export interface KeySet {
   readonly keys: readonly VerificationKey[];
   /** Whose keys come from a URL: `awaited` until the issuer has answered for the first time. */
   readonly remote?: 'fetched' | 'awaited';
+  /**
+   * In the worker's set: the pooler keeps its symmetric keys to itself, since they sign as well as verify, and is asked where a token needs
+   * one. Other keys have another text here.
+   */
+  readonly withheld?: string;
 }
 
 const WITH_SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;

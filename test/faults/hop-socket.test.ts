@@ -64,6 +64,7 @@ async function startPooler(random: Random, runs: Map<string, number>): Promise<{
     secrets: [secret],
     limits: { head: 100_000, payload: 1_000_000 },
     memory: new Memory(1024 ** 3),
+    judge: async () => null,
     source: { current: () => loaded, fresh: async () => loaded, withKey: async () => loaded },
     tls: null,
     onError: () => undefined,

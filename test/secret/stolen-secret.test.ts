@@ -71,6 +71,12 @@ async function succeeds(text: string): Promise<boolean> {
   return outcome.ok && outcome.statements[1]?.columns[0] === TREASURE;
 }
 
+test('no key to sign with', async () => {
+  const keys = await hop.fetchKeys(null);
+  expect(keys).toMatchObject({ kind: 'keys', keys: { keys: [] } });
+  expect(JSON.stringify([keys, snapshot])).not.toContain(Buffer.from(jwtSecret).toString('base64url'));
+});
+
 test('statements that take another role', async () => {
   for (const text of takesRole(database.boss)) {
     expect(await succeeds(text), text).toBe(true);

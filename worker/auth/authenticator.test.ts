@@ -275,3 +275,42 @@ describe('keys of an issuer', () => {
     });
   });
 });
+
+describe('where the pooler keeps the key', () => {
+  const withheld: KeySet = { keys: [], withheld: 'other keys, another text' };
+  const unproven = (claims: string, key = secret) => sign(claims, { alg: 'HS256' }, key);
+
+  test('what a token says is unproven, until the pooler has accepted it', async () => {
+    const auth = authenticator({}, withheld);
+    const token = await unproven('{"role":"alice"}', new TextEncoder().encode('any other key of thirty-two byte'));
+    const identity = { role: 'alice', claims: '{"role":"alice"}', authenticated: true };
+    expect(await auth.authenticate(token)).toEqual({ ...identity, unproven: true });
+    expect(await auth.authenticate(token)).toEqual({ ...identity, unproven: true });
+    auth.accepted(token);
+    expect(auth.authenticate(token)).toEqual(identity);
+  });
+
+  test.each(['{"role":"alice","exp":1}', '{"exp":"soon"}', '[1]', '{'])('%s says nothing', async (claims) => {
+    const auth = authenticator({}, withheld);
+    const token = await unproven(claims);
+    const nobody = { role: '', claims: '{}', authenticated: true, unproven: true };
+    expect(await auth.authenticate(token)).toEqual(nobody);
+    auth.accepted(token);
+    expect(await auth.authenticate(token)).toEqual(nobody);
+  });
+
+  test('tokens of other keys are verified here', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+    const auth = authenticator({}, { ...withheld, keys: [await published(publicKey)] });
+    const token = (key: CryptoKey) => new SignJWT({ role: 'alice' }).setProtectedHeader({ alg: 'ES256' }).sign(key);
+    expect(await auth.authenticate(await token(privateKey))).not.toHaveProperty('unproven');
+    const stranger = await generateKeyPair('ES256');
+    expect(await refusal(await token(stranger.privateKey), auth)).toMatchObject({ status: 401, code: 'PGRST301' });
+  });
+
+  test('a token that is none is refused here', async () => {
+    for (const token of ['', 'a.b', 'a.!.c', 'e30.e30.x', `${base64url.encode('{"alg":"none"}')}.e30.`]) {
+      expect(await refusal(token, authenticator({}, withheld))).toMatchObject({ status: 401, code: 'PGRST301' });
+    }
+  });
+});

@@ -18,7 +18,7 @@ import { checkClaims, checkTimes, type TimeClaims } from './claims.ts';
 import { badClaim, keysAwaited, secretMissing, tokenRequired } from './errors.ts';
 import { canonicalJson, hasDuplicateNames, parseLossless } from './json.ts';
 import { SecondChance } from './second-chance.ts';
-import { type ImportedKeys, verifyToken } from './token.ts';
+import { type ImportedKeys, unprovenPayload, verifyToken } from './token.ts';
 
 export interface Identity {
   readonly role: string;
@@ -26,6 +26,8 @@ export interface Identity {
   readonly claims: string;
   /** False for the anonymous role, whichever way it was come by (PostgREST's rule for 401 or 403). */
   readonly authenticated: boolean;
+  /** So far it is only what the token says: the pooler, which has the keys, says whether it is true. See Proof. */
+  readonly unproven?: true;
 }
 
 interface Verified {
@@ -80,10 +82,29 @@ export class Authenticator {
   async #verify(token: string): Promise<Identity> {
     if (this.#keys === null) throw secretMissing();
     if (this.#keys.remote === 'awaited') throw keysAwaited();
-    const text = await verifyToken(token, this.#keys, this.#imported);
+    const { text, isProven } = await verifyToken(token, this.#keys, this.#imported);
+    if (!isProven) return this.#unproven(text);
     const verified = this.#read(text);
     this.#keep(token, verified);
     return verified.identity;
+  }
+
+  /** What is wrong with its claims is not to be said of a token that may be forged: that is left to the pooler too. */
+  #unproven(text: string): Identity {
+    try {
+      return { ...this.#read(text).identity, unproven: true };
+    } catch {
+      return { role: '', claims: '{}', authenticated: true, unproven: true };
+    }
+  }
+
+  /** The pooler has accepted a token whose identity was unproven. */
+  accepted(token: string): void {
+    try {
+      this.#keep(token, this.#read(unprovenPayload(token)));
+    } catch {
+      // By our clock or settings it is not good: the pooler is asked again the next time.
+    }
   }
 
   #read(text: string): Verified {

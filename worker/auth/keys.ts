@@ -15,6 +15,9 @@ const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
 export const isSignatureAlgorithm = (alg: string): boolean =>
   Object.values(ALGORITHMS).some((list) => list.includes(alg));
 
+/** Whether its keys sign as well as verify. */
+export const isSymmetric = (alg: string): boolean => (ALGORITHMS.oct ?? []).includes(alg);
+
 /**
  * The keys that may verify a token with this header: type and algorithm must fit, and where the token names a key (`kid`)
  * only that one, as in PostgREST.

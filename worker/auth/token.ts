@@ -1,9 +1,9 @@
 /** Verifies a token's signature: RFC 7515 compact form, by jose, with PostgREST's errors. */
-import { type CryptoKey, compactVerify } from 'jose';
+import { base64url, type CryptoKey, compactVerify } from 'jose';
 import type { KeySet } from '../../shared/config/key-set.ts';
 import type { ApiError } from '../error.ts';
 import { UnknownKeyError, undecodable } from './errors.ts';
-import { candidates, importKey, isSignatureAlgorithm } from './keys.ts';
+import { candidates, importKey, isSignatureAlgorithm, isSymmetric } from './keys.ts';
 
 /** Keys made usable before, by algorithm and place in the set; finished values, shared by requests. */
 export type ImportedKeys = Map<string, CryptoKey | Uint8Array | null>;
@@ -54,11 +54,21 @@ function noKey(set: KeySet, { alg, kid }: Header, details: string): ApiError {
   const error = undecodable('No suitable key or wrong key type', details);
   const isKnown = kid !== undefined && (kid.length > LONGEST_KID || set.keys.some((key) => key.kid === kid));
   // An issuer's keys are never symmetric.
-  return set.remote === undefined || isKnown || alg.startsWith('HS') ? error : new UnknownKeyError(kid ?? null, error);
+  return set.remote === undefined || isKnown || isSymmetric(alg) ? error : new UnknownKeyError(kid ?? null, error);
 }
 
-/** The payload's text of a token that one of the keys has signed; throws PGRST301 otherwise. */
-export async function verifyToken(token: string, set: KeySet, imported: ImportedKeys): Promise<string> {
+/** What a token says, as text; proven where one of our keys has signed it, otherwise the pooler has to look. */
+export interface Payload {
+  readonly text: string;
+  readonly isProven: boolean;
+}
+
+/** The payload of a token in good form, as anybody may have written it. */
+export const unprovenPayload = (token: string): string =>
+  new TextDecoder().decode(base64url.decode(token.split('.')[1] ?? ''));
+
+/** Reads a token that one of the keys has signed, or whose key is withheld; throws PGRST301 otherwise. */
+export async function verifyToken(token: string, set: KeySet, imported: ImportedKeys): Promise<Payload> {
   if (token === '') throw undecodable('Empty JWT is sent in Authorization header');
   const parts = token.split('.');
   const [head, , ...rest] = parts;
@@ -68,6 +78,7 @@ export async function verifyToken(token: string, set: KeySet, imported: Imported
   if (!parts.every((p) => BASE64URL.test(p) && p.length % 4 !== 1) || rest.length !== 1) throw cryptoFailed();
   const header = readHeader(head);
   const { alg, kid } = header;
+  if (set.withheld !== undefined && isSymmetric(alg)) return { text: unprovenPayload(token), isProven: false };
   const keys = candidates(set, alg, kid);
   if (keys.length === 0) {
     throw noKey(set, header, 'No suitable key was found to decode the JWT');
@@ -82,7 +93,7 @@ export async function verifyToken(token: string, set: KeySet, imported: Imported
     if (usable === null) continue;
     try {
       const { payload } = await compactVerify(token, usable, { algorithms: [alg] });
-      return new TextDecoder().decode(payload);
+      return { text: new TextDecoder().decode(payload), isProven: true };
     } catch {
       // Another key may fit; that none did is reported below.
     }

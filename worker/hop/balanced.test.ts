@@ -7,8 +7,9 @@ import type {
   TransactionPayload,
   TransactionRequest,
 } from '../../shared/hop/types.ts';
+import { ApiError } from '../error.ts';
 import { BalancedHop } from './balanced.ts';
-import type { FetchedSnapshot } from './fetched.ts';
+import type { FetchedSnapshot, Judgement } from './fetched.ts';
 import type { PoolerClient } from './pooler-client.ts';
 import { Pooler } from './poolers.ts';
 
@@ -53,6 +54,7 @@ class Fake implements PoolerClient {
   readonly payloads: Uint8Array[] = [];
   /** Requests that were under way when their caller went away. */
   cancelled = 0;
+  judgement: Judgement = { kind: 'accepted' };
   probes = 0;
   questions = 0;
   /** Whether it looks at the payload before it fails. */
@@ -89,6 +91,11 @@ class Fake implements PoolerClient {
 
   fetchKeys(): Promise<never> {
     throw new Error('not asked for here');
+  }
+
+  async judge(): Promise<Judgement> {
+    this.questions++;
+    return this.judgement;
   }
 
   async isLive(): Promise<boolean> {
@@ -318,5 +325,28 @@ describe('the snapshot', () => {
     const { hop, fakes } = worker(2);
     for (const fake of fakes) fake.snapshot = { kind: 'none' };
     expect(await hop().fetchState(['1-v'], null)).toEqual({ kind: 'none' });
+  });
+});
+
+describe('a token', () => {
+  const error = new ApiError(401, { code: 'PGRST301', message: 'm' });
+
+  test('is judged by another pooler where one does not answer', async () => {
+    const { hop, fakes } = worker(2);
+    const [bad, good] = fakes;
+    if (bad === undefined || good === undefined) throw new Error('no pooler');
+    bad.judgement = { kind: 'failed', message: 'm', refusal: null };
+    for (let n = 0; n < 20; n++) expect(await hop().judge('t', null)).toBeNull();
+    good.judgement = { kind: 'refused', error };
+    for (let n = 0; n < 20; n++) expect(await hop().judge('t', null)).toBe(error);
+    expect(bad.questions).toBe(1);
+  });
+
+  test('is neither good nor bad where none answers', async () => {
+    const { hop, fakes } = worker(2);
+    for (const fake of fakes) fake.judgement = { kind: 'failed', message: 'm', refusal: null };
+    expect(await hop().judge('t', null)).toMatchObject({ status: 503, code: 'PGRST000' });
+    for (const fake of fakes) fake.judgement = { kind: 'failed', message: 'm', refusal: 'keys' };
+    expect(await hop().judge('t', null)).toMatchObject({ status: 503, code: 'EDGE012' });
   });
 });

@@ -7,8 +7,10 @@ import type {
   TransactionPayload,
   TransactionRequest,
 } from '../../shared/hop/types.ts';
+import type { ApiError } from '../error.ts';
+import { fromFailure, refusedByPooler } from '../response/errors.ts';
 import { fetchState } from './fetch-state.ts';
-import type { FetchedState } from './fetched.ts';
+import { type FetchedState, type FetchFailure, fetchFailed } from './fetched.ts';
 import { transportFailure } from './pooler-client.ts';
 import { choose, type Pooler } from './poolers.ts';
 import type { StateFetcher } from './remote-states.ts';
@@ -141,6 +143,21 @@ export class BalancedHop implements Hop, StateFetcher {
     return answer;
   }
 
+  async judge(token: string, signal: AbortSignal | null): Promise<ApiError | null> {
+    const tried: Pooler[] = [];
+    let failure = fetchFailed('There is no pooler.');
+    for (let pooler = this.#next(tried); pooler !== null; pooler = this.#next(tried)) {
+      tried.push(pooler);
+      const answer = await pooler.client.judge(token, signal);
+      if (answer.kind === 'accepted') return null;
+      if (answer.kind === 'refused') return answer.error;
+      failure = answer;
+      if (signal?.aborted === true) break;
+      pooler.suspect(Date.now());
+    }
+    return unjudged(failure);
+  }
+
   /** The next to be asked; null after as many as are worth it. Those that have failed are looked after by the way. */
   #next(tried: readonly Pooler[]): Pooler | null {
     if (tried.length === MOST_ATTEMPTS) return null;
@@ -150,6 +167,12 @@ export class BalancedHop implements Hop, StateFetcher {
     }
     return choose(this.#poolers, tried, now);
   }
+}
+
+/** Without the pooler's word a token is neither good nor bad. */
+function unjudged({ message, refusal }: FetchFailure): ApiError {
+  if (refusal !== null) return refusedByPooler(refusal);
+  return fromFailure({ kind: 'unavailable', reason: 'connect', message, detail: message }, { authenticated: false });
 }
 
 /** Asks one pooler, for so many milliseconds. */

@@ -1,6 +1,7 @@
 /** What asking for snapshot and keys gives, whoever is asked: a pooler, or the database itself. */
 import type { KeySet } from '../../shared/config/key-set.ts';
 import type { Snapshot } from '../../shared/snapshot/types.ts';
+import type { ApiError } from '../error.ts';
 
 /** Why there was no answer. `refusal`: the reason where we are not accepted. */
 export interface FetchFailure {
@@ -24,6 +25,12 @@ export type FetchedKeys =
 export type FetchedState =
   | { readonly kind: 'new'; readonly snapshot: Snapshot; readonly keys: KeySet | null }
   | Exclude<FetchedSnapshot, { readonly kind: 'new' }>;
+
+/** What a pooler says of a token. */
+export type Judgement =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'refused'; readonly error: ApiError }
+  | FetchFailure;
 
 export const fetchFailed = (message: string, refusal: string | null = null): FetchFailure => ({
   kind: 'failed',

@@ -14,7 +14,8 @@ import { parsedJson } from '../../shared/json.ts';
 import { contentOf } from '../../shared/snapshot/version.ts';
 import { checkedSecret, HopConfigError, isOfSocket, poolerAddresses } from './address.ts';
 import { readAnswer } from './answer.ts';
-import { type FetchedKeys, type FetchedSnapshot, type FetchFailure, fetchFailed } from './fetched.ts';
+import { type FetchedKeys, type FetchedSnapshot, type FetchFailure, fetchFailed, type Judgement } from './fetched.ts';
+import { readJudgement } from './judgement.ts';
 import { isNeverSent, isNeverSentAnswer } from './never-sent.ts';
 import { cancelled, type PoolerClient, transportFailure } from './pooler-client.ts';
 import { sentOnce } from './sent-once.ts';
@@ -139,6 +140,22 @@ export class HttpHop implements PoolerClient {
       const keys = readKeys(parsedJson(await response.text()));
       if (keys === undefined) return fetchFailed('The pooler answered with something else.');
       return { kind: 'keys', keys, snapshot: response.headers.get(SNAPSHOT_HEADER) };
+    } catch {
+      return fetchFailed('The pooler cannot be reached.');
+    }
+  }
+
+  async judge(token: string, signal: AbortSignal | null): Promise<Judgement> {
+    try {
+      const init = { method: 'POST', headers: this.#headers, body: token, redirect: 'manual', signal } as const;
+      const response = await this.#fetch(`${this.#base}/v1/token`, init);
+      if (response.status !== 200) {
+        const answer = await noAnswer(response);
+        return answer.kind === 'none' ? fetchFailed('The schema cache has not been loaded yet.') : answer;
+      }
+      return (
+        readJudgement(parsedJson(await response.text())) ?? fetchFailed('The pooler answered with something else.')
+      );
     } catch {
       return fetchFailed('The pooler cannot be reached.');
     }

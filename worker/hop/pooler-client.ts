@@ -1,7 +1,7 @@
 /** What a worker asks of one pooler, over whatever carries it. */
 import type { Hop, TransactionError, TransactionFailure, TransactionRequest } from '../../shared/hop/types.ts';
 import { callerGone } from '../../shared/transaction/failures.ts';
-import type { FetchedKeys, FetchedSnapshot } from './fetched.ts';
+import type { FetchedKeys, FetchedSnapshot, Judgement } from './fetched.ts';
 
 export interface PoolerClient extends Hop {
   /** The pooler's snapshot, if its content is none of those of these versions. Never throws. */
@@ -11,6 +11,8 @@ export interface PoolerClient extends Hop {
    * the known ones lack ('' for a token that names none), for which the pooler looks first. Never throws.
    */
   fetchKeys(signal: AbortSignal | null, unknown?: string | null): Promise<FetchedKeys>;
+  /** What it says of a token whose key it keeps to itself. Never throws. */
+  judge(token: string, signal: AbortSignal | null): Promise<Judgement>;
   /** Whether it serves. Never throws. */
   isLive(signal: AbortSignal | null): Promise<boolean>;
 }

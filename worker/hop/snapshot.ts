@@ -13,7 +13,10 @@ const isSnapshot = (json: unknown): json is Snapshot =>
   LISTS.every((name) => Array.isArray(json[name]));
 
 const isKeySet = (json: unknown): json is KeySet =>
-  isObject(json) && Array.isArray(json.keys) && json.keys.every(isObject);
+  isObject(json) &&
+  Array.isArray(json.keys) &&
+  json.keys.every(isObject) &&
+  (json.withheld === undefined || typeof json.withheld === 'string');
 
 /** A snapshot; null when the JSON is none. */
 export const readSnapshot = (json: unknown): Snapshot | null => (isSnapshot(json) ? json : null);

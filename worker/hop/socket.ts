@@ -1,13 +1,13 @@
 /**
  * The hop over a WebSocket, for runtimes where a socket may outlive a request (Node, Deno, Bun, a Durable Object): there, unlike
- * in Workers, requests may share what is not finished, and they share the socket. Snapshot and keys come by HTTP.
+ * in Workers, requests may share what is not finished, and they share the socket. Snapshot, keys and what is said of tokens come by HTTP.
  */
 import type { CancelSignal } from '../../shared/hop/cancellation.ts';
 import { refuse } from '../../shared/hop/codec.ts';
 import { SOCKET_PATH } from '../../shared/hop/frames.ts';
 import type { TransactionOutcome, TransactionPayload, TransactionRequest } from '../../shared/hop/types.ts';
 import { checkedSecret } from './address.ts';
-import type { FetchedKeys, FetchedSnapshot } from './fetched.ts';
+import type { FetchedKeys, FetchedSnapshot, Judgement } from './fetched.ts';
 import { HttpHop } from './http.ts';
 import { cancelled, type PoolerClient, transportFailure } from './pooler-client.ts';
 import {
@@ -76,6 +76,10 @@ export class SocketHop implements PoolerClient {
 
   fetchKeys(signal: AbortSignal | null, unknown: string | null = null): Promise<FetchedKeys> {
     return this.#http.fetchKeys(signal, unknown);
+  }
+
+  judge(token: string, signal: AbortSignal | null): Promise<Judgement> {
+    return this.#http.judge(token, signal);
   }
 
   isLive(signal: AbortSignal | null): Promise<boolean> {
