@@ -1,7 +1,7 @@
 /** What the log and the metrics are told of answers: the API's in this process, and those that a worker elsewhere gets. */
 import type { IncomingMessage } from 'node:http';
 import type { CancelSignal } from '../../shared/hop/cancellation.ts';
-import type { Hop, TransactionOutcome } from '../../shared/hop/types.ts';
+import type { Hop, TransactionOutcome, TransactionRequest } from '../../shared/hop/types.ts';
 import type { LogLevel } from '../../shared/log.ts';
 import { clientAddress, type ObserveAnswer } from '../../worker/adapters/node.ts';
 import type { ApiError } from '../../worker/error.ts';
@@ -71,8 +71,10 @@ function answerOf(outcome: TransactionOutcome): { readonly response: RawResponse
 /** A hop that observes what workers elsewhere are answered: failures, and the queries with `log-query`. */
 export function observeHop(hop: Hop, observe: Observe, level: () => LogLevel): Hop {
   const tells = sparing();
-  const told = (outcome: TransactionOutcome): TransactionOutcome => {
-    if (!outcome.ok && outcome.failure.kind === 'refused') {
+  const told = (outcome: TransactionOutcome, { role }: TransactionRequest): TransactionOutcome => {
+    // Of a token whose key is here the worker does not know whether it is good: that one is not is nothing to tell.
+    const isRefused = !outcome.ok && outcome.failure.kind === 'refused';
+    if (isRefused && !(outcome.failure.reason === 'token' && role === '')) {
       const { reason, message } = outcome.failure;
       observe({ kind: 'message refused', reason, text: message, from: null });
     }
@@ -87,6 +89,6 @@ export function observeHop(hop: Hop, observe: Observe, level: () => LogLevel): H
   };
   return {
     transaction: (request, payload, signal: CancelSignal | null) =>
-      hop.transaction(request, payload, signal).then(told),
+      hop.transaction(request, payload, signal).then((outcome) => told(outcome, request)),
   };
 }

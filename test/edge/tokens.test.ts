@@ -1,6 +1,7 @@
 /** Tokens whose key never leaves the pooler: the worker answers as if it had the key, and good tokens cost it no question. */
 import { createHmac } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { transactionRequest } from '../../shared/hop/request.fixture.ts';
 import { createEdgerest, type EdgerestFetch } from '../../worker/edgerest.ts';
 import { HttpHop } from '../../worker/hop/http.ts';
 import { createEdgeDatabase, type EdgeDatabase, jwtSecret, poolerSecret } from './database.ts';
@@ -20,7 +21,7 @@ beforeAll(async () => {
   [edge, serve, pooler] = await Promise.all([
     startProgram('edge', database.variables),
     startProgram('serve', database.variables),
-    startProgram('pooler', { ...database.variables, EDGEREST_POOLER_SECRET: poolerSecret }),
+    startProgram('pooler', { ...database.variables, PGRST_LOG_LEVEL: 'warn', EDGEREST_POOLER_SECRET: poolerSecret }),
   ]);
 });
 afterEach(() => {
@@ -120,6 +121,17 @@ describe('a worker', () => {
     expect((await ask(worker, '/item', signed({ role: user.role }), 'OPTIONS')).status).toBe(200);
     expect((await ask(worker, '/item', signed({ role: user.role }, FORGED), 'OPTIONS')).status).toBe(401);
     expect(asked.filter((path) => !STATE.includes(path))).toEqual(['/v1/token', '/v1/token']);
+  });
+
+  test('that sends a token which is not good is nothing unusual to the pooler', async () => {
+    const { worker, asked } = ownWorker();
+    const token = signed({ role: user.role }, FORGED);
+    expect((await ask(worker, '/item', token)).status).toBe(401);
+    expect(asked.filter((path) => !STATE.includes(path))).toEqual(['/v1/transaction', '/v1/token']);
+    const hop = new HttpHop({ url: pooler.url, secret: poolerSecret });
+    await hop.transaction(transactionRequest({ token, role: user.role }), null, null);
+    await pooler.says('refused a message');
+    expect(pooler.said().split('refused a message')).toHaveLength(2);
   });
 
   test('says nothing while no pooler can be asked', async () => {
