@@ -45,6 +45,7 @@ export interface TransactionRequest {
   readonly snapshot: string;
   /** The bearer token, verified again by the pooler; null for the anonymous role. */
   readonly token: string | null;
+  /** Empty where the worker could not verify the token: the pooler, which can, takes role and claims from it. */
   readonly role: string;
   /** `request.jwt.claims`: JSON text. */
   readonly claims: string;
