@@ -136,7 +136,8 @@ export class Draining {
   #closeIdle(): void {
     const wait = this.#idleSince + this.#idleTime - performance.now();
     if (wait > 0) {
-      setTimeout(() => this.#closeIdle(), Math.ceil(wait)).unref();
+      // What arrived while the event loop was held up is read before: timers come first.
+      setTimeout(() => setImmediate(() => this.#closeIdle()), Math.ceil(wait)).unref();
       return;
     }
     this.#server.closeIdleConnections();

@@ -150,7 +150,6 @@ export class HopServer {
 
   #listen(request: IncomingMessage, response: ServerResponse): void {
     this.#draining.track(response);
-    if (this.#stopping) response.shouldKeepAlive = false;
     this.#answer(request, response).catch((error: unknown) => {
       // Either the client has gone, or it is a mistake of ours: nothing of it goes out.
       if (!response.destroyed) this.#options.onError(messageOf(error));
