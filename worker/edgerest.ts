@@ -36,7 +36,7 @@ export function createEdgerest(options: EdgerestOptions): EdgerestFetch {
   const isolate = new Isolate();
   return fetchHandler(options, (waitUntil) => {
     const hop = new BalancedHop(poolers, waitUntil);
-    return { hop, states: new RemoteStates(hop, isolate, waitUntil), judge: (token) => hop.judge(token, null) };
+    return { hop, states: new RemoteStates(hop, isolate, waitUntil), judge: (token) => hop.judge(token) };
   });
 }
 

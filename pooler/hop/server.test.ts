@@ -499,6 +499,11 @@ describe('what is said of a token', () => {
     expect(await refusal(stranger)).toMatchObject({ status: 401, reason: 'secret' });
   });
 
+  test('is not waited for longer than that', async () => {
+    const { hop } = await start(undefined, { judge: () => new Promise(() => undefined) });
+    expect(await hop.judge('any', AbortSignal.timeout(50))).toMatchObject({ kind: 'failed' });
+  });
+
   test.each(['{}', '1', 'nothing', '{"status":200,"code":"c","message":"m","details":null,"headers":[]}'])(
     'is not %s',
     async (json) => {

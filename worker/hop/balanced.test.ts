@@ -336,17 +336,17 @@ describe('a token', () => {
     const [bad, good] = fakes;
     if (bad === undefined || good === undefined) throw new Error('no pooler');
     bad.judgement = { kind: 'failed', message: 'm', refusal: null };
-    for (let n = 0; n < 20; n++) expect(await hop().judge('t', null)).toBeNull();
+    for (let n = 0; n < 20; n++) expect(await hop().judge('t')).toBeNull();
     good.judgement = { kind: 'refused', error };
-    for (let n = 0; n < 20; n++) expect(await hop().judge('t', null)).toBe(error);
+    for (let n = 0; n < 20; n++) expect(await hop().judge('t')).toBe(error);
     expect(bad.questions).toBe(1);
   });
 
   test('is neither good nor bad where none answers', async () => {
     const { hop, fakes } = worker(2);
     for (const fake of fakes) fake.judgement = { kind: 'failed', message: 'm', refusal: null };
-    expect(await hop().judge('t', null)).toMatchObject({ status: 503, code: 'PGRST000' });
+    expect(await hop().judge('t')).toMatchObject({ status: 503, code: 'PGRST000' });
     for (const fake of fakes) fake.judgement = { kind: 'failed', message: 'm', refusal: 'keys' };
-    expect(await hop().judge('t', null)).toMatchObject({ status: 503, code: 'EDGE012' });
+    expect(await hop().judge('t')).toMatchObject({ status: 503, code: 'EDGE012' });
   });
 });

@@ -17,7 +17,7 @@ import type { StateFetcher } from './remote-states.ts';
 
 /** How many poolers a request is shown to: where three cannot, the fourth hardly can. */
 const MOST_ATTEMPTS = 3;
-/** How long one pooler may take to say what its snapshot is while there are others to ask, in milliseconds. */
+/** How long one pooler may take to say what its snapshot is while there are others to ask, or what it thinks of a token, in milliseconds. */
 const ASK_PATIENCE = 5000;
 
 /**
@@ -143,16 +143,16 @@ export class BalancedHop implements Hop, StateFetcher {
     return answer;
   }
 
-  async judge(token: string, signal: AbortSignal | null): Promise<ApiError | null> {
+  /** See Judge. */
+  async judge(token: string): Promise<ApiError | null> {
     const tried: Pooler[] = [];
     let failure = fetchFailed('There is no pooler.');
     for (let pooler = this.#next(tried); pooler !== null; pooler = this.#next(tried)) {
       tried.push(pooler);
-      const answer = await pooler.client.judge(token, signal);
+      const answer = await pooler.client.judge(token, AbortSignal.timeout(ASK_PATIENCE));
       if (answer.kind === 'accepted') return null;
       if (answer.kind === 'refused') return answer.error;
       failure = answer;
-      if (signal?.aborted === true) break;
       pooler.suspect(Date.now());
     }
     return unjudged(failure);
