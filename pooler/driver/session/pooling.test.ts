@@ -92,6 +92,8 @@ describe('a connection', () => {
       if (i >= where.length) await new Promise((resolve) => setTimeout(resolve, 20));
       client.socket.terminate();
     }
+    // Until then somebody's last words may not have been read yet.
+    await expect.poll(() => door.sockets.counts().sockets).toBe(0);
     await shuffle();
     await door.quiet();
     expect(await leftOpen()).toEqual([]);
