@@ -499,7 +499,7 @@ describe('what is said of a token', () => {
     expect(await refusal(stranger)).toMatchObject({ status: 401, reason: 'secret' });
   });
 
-  test('is not waited for longer than that', async () => {
+  test('is not waited for once the time is up', async () => {
     const { hop } = await start(undefined, { judge: () => new Promise(() => undefined) });
     expect(await hop.judge('any', AbortSignal.timeout(50))).toMatchObject({ kind: 'failed' });
   });

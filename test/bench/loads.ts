@@ -1,5 +1,5 @@
 /** What is measured: each load as a request to the API, and as the bare statements that the floor runs for it. */
-import { createHmac } from 'node:crypto';
+import { signedToken } from '../token.ts';
 
 /** Connections to the database, of the floor and of the server alike. */
 export const POOL = 8;
@@ -31,13 +31,8 @@ export const LOGIN = { user: 'bench_login', password: 'bench' } as const;
 export const ANONYMOUS = 'bench_anon';
 export const JWT_SECRET = 'a secret of the bench, of 32 bytes at least';
 
-const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
-
 /** A bearer token with CLAIMS, HS256. */
-export function benchToken(): string {
-  const signed = `${encoded({ alg: 'HS256', typ: 'JWT' })}.${encoded(CLAIMS)}`;
-  return `${signed}.${createHmac('sha256', JWT_SECRET).update(signed).digest('base64url')}`;
-}
+export const benchToken = (): string => signedToken(CLAIMS, JWT_SECRET);
 
 const SETTINGS = [
   'search_path',

@@ -63,7 +63,7 @@ export interface Payload {
   readonly isProven: boolean;
 }
 
-/** The payload of a token in good form, as anybody may have written it. */
+/** The payload of a token in good form, whoever wrote it. */
 export const unprovenPayload = (token: string): string =>
   new TextDecoder().decode(base64url.decode(token.split('.')[1] ?? ''));
 

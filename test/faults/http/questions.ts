@@ -1,5 +1,5 @@
 /** What is asked over HTTP, and how the answer to each question must look. */
-import { createHmac } from 'node:crypto';
+import { signedToken } from '../../token.ts';
 import type { Random } from '../random.ts';
 
 export const JWT_SECRET = 'a secret for the tokens of the fault tests';
@@ -44,14 +44,8 @@ export interface Question {
   readonly answer: (json: unknown) => boolean;
 }
 
-const encoded = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
-const HEADER = encoded({ alg: 'HS256', typ: 'JWT' });
-
 /** A token with these claims. */
-export function token(claims: Readonly<Record<string, string>>): string {
-  const signed = `${HEADER}.${encoded(claims)}`;
-  return `${signed}.${createHmac('sha256', JWT_SECRET).update(signed).digest('base64url')}`;
-}
+export const token = (claims: Readonly<Record<string, string>>): string => signedToken(claims, JWT_SECRET);
 
 const field = (json: unknown, name: string): unknown => Reflect.get(Object(json), name);
 const first = (json: unknown): unknown => (Array.isArray(json) && json.length === 1 ? json[0] : undefined);
